@@ -1,0 +1,241 @@
+package reports
+
+import "time"
+
+// Schema is the name of the format that [Report] is written in.
+const Schema = "hachaos.report/v1"
+
+// Verdict is what a run came to.
+type Verdict string
+
+const (
+	Pass         Verdict = "pass"
+	Fail         Verdict = "fail"         // an objective was missed
+	Inconclusive Verdict = "inconclusive" // the generator's own limits are in the figures
+	Error        Verdict = "error"        // the run could not be done as written
+	Interrupted  Verdict = "interrupted"  // a signal ended it
+	Aborted      Verdict = "aborted"      // abort_if struck
+)
+
+// Report is the outcome of one run, whole: every rendering is made from it
+// alone. Fields are only ever added. What is unknown is null, never 0.
+// Moments end in _s and count from t = 0, the end of the warm-up; ratios are
+// 0…1.
+type Report struct {
+	Schema      string      `json:"schema"`
+	Verdict     Verdict     `json:"verdict"`
+	Reasons     []string    `json:"reasons"`
+	Warnings    []string    `json:"warnings"`
+	Scenario    Scenario    `json:"scenario"`
+	Started     time.Time   `json:"started"`
+	DurationS   float64     `json:"duration_s"`
+	Environment Environment `json:"environment"`
+	Target      Target      `json:"target"`
+	Load        []Load      `json:"load"`
+	Probes      []Probe     `json:"probes"`
+
+	Availability Availability `json:"availability"`
+	Budget       *Budget      `json:"budget"`
+	Faults       []Fault      `json:"faults"`
+
+	UnexplainedRequests int64      `json:"unexplained_requests"`
+	Events              []Event    `json:"events"`
+	SLOs                []SLO      `json:"slos"`
+	Timeline            Timeline   `json:"timeline"`
+	Resources           []Resource `json:"resources"`
+}
+
+// Scenario says what was played.
+type Scenario struct {
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	File        string `json:"file"`
+	Seed        uint64 `json:"seed"`
+	SHA256      string `json:"sha256"`
+}
+
+// Environment says where it was played.
+type Environment struct {
+	Hachaos string `json:"hachaos"`
+	Go      string `json:"go"`
+	OS      string `json:"os"`
+	Arch    string `json:"arch"`
+	CPUs    int    `json:"cpus"`
+	Kernel  string `json:"kernel"`
+}
+
+// Target says what was tested.
+type Target struct {
+	Kind     string `json:"kind"` // cluster, single, command, url
+	URL      string `json:"url"`
+	Workers  int    `json:"workers"`
+	Dispatch string `json:"dispatch,omitempty"`
+}
+
+// Load is one stream of load.
+type Load struct {
+	Name          string            `json:"name"`
+	Model         string            `json:"model"` // closed, open
+	Engine        string            `json:"engine"`
+	Concurrency   int               `json:"concurrency,omitempty"`
+	Rate          float64           `json:"rate,omitempty"`
+	Requests      Requests          `json:"requests"`
+	Availability  *float64          `json:"availability"`
+	Failures      map[string]int64  `json:"failures"`
+	Statuses      map[string]int64  `json:"statuses"`
+	Examples      map[string]string `json:"examples"`
+	ThroughputRPS *float64          `json:"throughput_rps"`
+	LatencyMS     *Latency          `json:"latency_ms"`
+	ServiceMS     *Latency          `json:"service_ms"`
+	BytesIn       int64             `json:"bytes_in"`
+	BytesOut      int64             `json:"bytes_out"`
+	Generator     Generator         `json:"generator"`
+	Workers       map[string]int64  `json:"workers"`
+}
+
+// Requests counts the requests of a stream. OK includes Degraded.
+type Requests struct {
+	Sent     int64 `json:"sent"`
+	OK       int64 `json:"ok"`
+	Degraded int64 `json:"degraded"`
+	Failed   int64 `json:"failed"`
+	Retried  int64 `json:"retried"`
+}
+
+// Latency sums up a distribution of good answers, in milliseconds.
+type Latency struct {
+	Min    float64 `json:"min"`
+	Mean   float64 `json:"mean"`
+	StdDev float64 `json:"stddev"`
+	P50    float64 `json:"p50"`
+	P90    float64 `json:"p90"`
+	P95    float64 `json:"p95"`
+	P99    float64 `json:"p99"`
+	P999   float64 `json:"p999"`
+	Max    float64 `json:"max"`
+}
+
+// Generator says how well the generator kept up with what it had to send.
+type Generator struct {
+	Saturated bool     `json:"saturated"`
+	LagP99MS  *float64 `json:"lag_p99_ms"`
+	CPUS      float64  `json:"cpu_s"`
+}
+
+// Probe is what the prober saw on one kind of connection.
+type Probe struct {
+	Connections   string            `json:"connections"`
+	EveryMS       float64           `json:"every_ms"`
+	Sent          int64             `json:"sent"`
+	Failed        int64             `json:"failed"`
+	Failures      map[string]int64  `json:"failures"`
+	Examples      map[string]string `json:"examples"`
+	UnobservedS   float64           `json:"unobserved_s"`
+	LatenessP99MS *float64          `json:"lateness_p99_ms"`
+	LatenessMaxMS *float64          `json:"lateness_max_ms"`
+	Priority      string            `json:"priority"`
+	Uptime        *float64          `json:"uptime"`
+}
+
+// Availability is the figure the run was made for.
+type Availability struct {
+	Availability     *float64    `json:"availability"` // good ÷ all requests of the load
+	AvailabilityCI95 *[2]float64 `json:"availability_ci95"`
+	Uptime           *float64    `json:"uptime"` // share of the observed time in which probes were answered
+	UptimeCI95       *[2]float64 `json:"uptime_ci95"`
+	CI95Reason       string      `json:"ci95_reason,omitempty"` // why there is no interval
+	DowntimeS        *float64    `json:"downtime_s"`
+	LongestStallS    *float64    `json:"longest_stall_s"`
+	ResolutionMS     *float64    `json:"resolution_ms"` // what is shorter cannot be seen
+	Outages          []Outage    `json:"outages"`
+	MTTRS            *float64    `json:"mttr_s"`
+	MTBFS            *float64    `json:"mtbf_s"`
+	Nines            *float64    `json:"nines"` // −log10(1 − uptime); null when nothing failed
+}
+
+// Outage is a set of failed probes less than a second apart.
+type Outage struct {
+	StartS      float64  `json:"start_s"` // the first failed probe
+	EndS        *float64 `json:"end_s"`   // the first good one after the last failed; null: it lasted to the end
+	DownS       float64  `json:"down_s"`
+	FailedShare float64  `json:"failed_share"` // of the probes sent meanwhile
+	Faults      []string `json:"faults"`       // ids of the faults it is put down to
+}
+
+// Budget is what the run spent of an error budget.
+type Budget struct {
+	Objective  float64     `json:"objective"`
+	WindowS    float64     `json:"window_s"`
+	AllowedS   float64     `json:"allowed_s"`
+	SpentS     *float64    `json:"spent_s"`
+	SpentRatio *float64    `json:"spent_ratio"`
+	Table      []BudgetRow `json:"table"`
+}
+
+// BudgetRow is what the objective allows in one window.
+type BudgetRow struct {
+	Window   string  `json:"window"`
+	WindowS  float64 `json:"window_s"`
+	AllowedS float64 `json:"allowed_s"`
+}
+
+// Fault is one injection and what came of it.
+type Fault struct {
+	ID              string   `json:"id"`
+	Name            string   `json:"name"`
+	Kind            string   `json:"kind"`
+	N               int      `json:"n"`
+	StartS          float64  `json:"start_s"`
+	EndS            float64  `json:"end_s"`
+	State           string   `json:"state"`
+	Victims         []Victim `json:"victims"`
+	Detail          string   `json:"detail"`
+	FailedRequests  int64    `json:"failed_requests"`
+	RetriedRequests int64    `json:"retried_requests"`
+	RecoveryS       *float64 `json:"recovery_s"`
+	Error           string   `json:"error,omitempty"`
+}
+
+// Victim is a process that a fault hit. Worker is its slot, 0 for what is no
+// worker.
+type Victim struct {
+	Worker int `json:"worker"`
+	PID    int `json:"pid"`
+}
+
+// Event is something that happened to the target and is no fault of the
+// scenario: a worker that ended by itself, a replacement that became ready.
+type Event struct {
+	AtS    float64 `json:"at_s"`
+	Source string  `json:"source"`
+	What   string  `json:"what"`
+}
+
+// SLO is an objective and whether it was met. Value is null when it is unknown.
+type SLO struct {
+	Expr   string   `json:"expr"`
+	Metric string   `json:"metric"`
+	Scope  string   `json:"scope"`
+	Value  *float64 `json:"value"`
+	Unit   string   `json:"unit"`
+	OK     bool     `json:"ok"`
+}
+
+// Timeline is the run's course over all streams, in buckets of BucketMS.
+type Timeline struct {
+	BucketMS     float64    `json:"bucket_ms"`
+	OK           []int64    `json:"ok"`
+	Failed       []int64    `json:"failed"`
+	P50MS        []*float64 `json:"p50_ms"`
+	P99MS        []*float64 `json:"p99_ms"`
+	ProbeFailed  []int64    `json:"probe_failed"`
+	WorkersReady []*int     `json:"workers_ready"`
+}
+
+// Resource is what one process of the run used.
+type Resource struct {
+	Process     string  `json:"process"`
+	PID         int     `json:"pid"`
+	CPUS        float64 `json:"cpu_s"`
+	RSSMaxBytes int64   `json:"rss_max_bytes"`
+}

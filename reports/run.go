@@ -1,0 +1,49 @@
+package reports
+
+import (
+	"time"
+
+	"github.com/hachaos/hachaos/chaos"
+	"github.com/hachaos/hachaos/loadgen"
+)
+
+// Run is everything that was measured and seen in one run: what [Fold] makes a
+// [Report] of.
+type Run struct {
+	Scenario    Scenario
+	Started     time.Time     // wall clock at t = 0
+	Duration    time.Duration // from t = 0 to the last stream's end of sending
+	Environment Environment
+	Target      Target
+
+	Loads  []*loadgen.Recording
+	Probes []*loadgen.ProbeRecording // "new" first; empty when the prober is off
+	Faults []chaos.Event             // in order of Start
+	Ready  []ReadyCount              // how the number of ready workers changed; nil if unknown
+	Events []Event
+
+	Resources []Resource
+
+	Objectives []Objective
+	Budget     *BudgetPolicy
+
+	// What ended the run before its time. At most one is set.
+	Aborted     string // the abort_if expression that struck
+	Interrupted string // the signal's name
+	Failure     string // why the run could not be done
+
+	Warnings []string
+}
+
+// ReadyCount says how many workers (of command targets: processes) were ready
+// from At on.
+type ReadyCount struct {
+	At    time.Duration
+	Ready int
+}
+
+// BudgetPolicy says whose budget the report spends.
+type BudgetPolicy struct {
+	Objective float64       // 0…1, such as 0.999
+	Window    time.Duration // such as 30 days
+}
