@@ -1,0 +1,61 @@
+package cluster
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/hachaos/hachaos/reports/units"
+	"github.com/hachaos/hachaos/targets/app"
+	"github.com/invopop/jsonschema"
+)
+
+// Config describes a reference cluster.
+type Config struct {
+	Workers      Workers        `yaml:"workers" json:"workers,omitzero" jsonschema:"description=Number of worker processes or max for one per processor,default=max"`
+	Dispatch     string         `yaml:"dispatch" json:"dispatch,omitempty" jsonschema:"description=How connections reach workers,enum=handoff,enum=shared,default=handoff"`
+	Threads      int            `yaml:"threads" json:"threads,omitempty" jsonschema:"description=Processors a worker uses at once (GOMAXPROCS),minimum=1,default=1"`
+	App          app.Config     `yaml:"app" json:"app,omitzero" jsonschema:"description=The reference application that workers run"`
+	Restart      Restart        `yaml:"restart" json:"restart,omitzero" jsonschema:"description=Whether and when a worker that ended is replaced"`
+	ReadyTimeout units.Duration `yaml:"ready_timeout" json:"ready_timeout,omitempty" jsonschema:"description=A new worker that is not ready by then is ended,default=3s"`
+	KillTimeout  units.Duration `yaml:"kill_timeout" json:"kill_timeout,omitempty" jsonschema:"description=A leaving worker that still has requests by then is ended,default=5s"`
+}
+
+// Restart says which ended workers are replaced, and when. A worker that had
+// lived MinUptime is replaced at once; one that had not waits Backoff, twice
+// as long after each further short life, up to MaxBackoff.
+type Restart struct {
+	When       string         `yaml:"when" json:"when,omitempty" jsonschema:"description=Which ended workers are replaced,enum=always,enum=on-failure,enum=never,default=on-failure"`
+	Backoff    units.Duration `yaml:"backoff" json:"backoff,omitempty" jsonschema:"description=Wait before replacing a worker that lived shorter than min_uptime,default=100ms"`
+	MaxBackoff units.Duration `yaml:"max_backoff" json:"max_backoff,omitempty" jsonschema:"description=Upper end of the doubling wait,default=15s"`
+	MinUptime  units.Duration `yaml:"min_uptime" json:"min_uptime,omitempty" jsonschema:"description=A worker that lived this long is replaced at once,default=1s"`
+}
+
+// Workers is a number of workers; 0 means one per processor ("max").
+type Workers int
+
+// UnmarshalText reads a positive number or "max".
+func (w *Workers) UnmarshalText(b []byte) error {
+	if string(b) == "max" {
+		*w = 0
+		return nil
+	}
+	n, err := strconv.Atoi(string(b))
+	if err != nil || n < 1 || n > 1024 {
+		return fmt.Errorf("%q is neither a number of workers from 1 to 1024 nor max", b)
+	}
+	*w = Workers(n)
+	return nil
+}
+
+// MarshalText prints what [Workers.UnmarshalText] reads.
+func (w Workers) MarshalText() ([]byte, error) {
+	if w == 0 {
+		return []byte("max"), nil
+	}
+	return strconv.AppendInt(nil, int64(w), 10), nil
+}
+
+// JSONSchema describes both forms.
+func (Workers) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "integer", Minimum: "1", Maximum: "1024"}, {Const: "max"}}}
+}
