@@ -1,0 +1,178 @@
+// Package proc starts processes, finds them again and ends them. It is a leaf:
+// every other package may import it, and all processes of hachaos are started
+// here.
+//
+// A process is named by an [ID], its pid together with its start time, because
+// a pid alone may belong to a stranger a moment later: nothing here signals a
+// process whose start time is not the one that was recorded. Start reading at
+// [Start]; the process table is in table.go.
+package proc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"time"
+)
+
+// RunVar is the environment variable that carries a run's id into every
+// process of the run, so that none can be lost.
+const RunVar = "HACHAOS_RUN"
+
+// Command says how to start a process.
+type Command struct {
+	Path  string   // program: a path, or a name that is looked up in PATH
+	Args  []string // arguments, without the program's name
+	Env   []string // "NAME=value", added to this process's own environment
+	Dir   string   // working directory; "" is this process's own
+	Stdin *os.File // nil: empty
+	// Stdout and Stderr may be nil (thrown away), and the same file.
+	Stdout, Stderr *os.File
+	Files          []*os.File // inherited as descriptors 3, 4, …
+	// Session puts it into a session of its own, out of reach of the terminal's
+	// signals and of signals to this process's group. Without it, it gets a
+	// process group of its own within this session.
+	Session bool
+}
+
+// Process is a running or ended child of this process.
+type Process struct {
+	id   ID
+	cmd  *exec.Cmd
+	done chan struct{}
+	exit Exit // written before done is closed
+}
+
+// Start starts a process. The error names the program.
+func Start(c Command) (*Process, error) {
+	cmd := exec.Command(c.Path, c.Args...)
+	cmd.Env = append(os.Environ(), c.Env...)
+	cmd.Dir = c.Dir
+	if c.Stdin != nil {
+		cmd.Stdin = c.Stdin
+	}
+	if c.Stdout != nil {
+		cmd.Stdout = c.Stdout
+	}
+	if c.Stderr != nil {
+		cmd.Stderr = c.Stderr
+	}
+	cmd.ExtraFiles = c.Files
+	detach(cmd, c.Session)
+	if err := cmd.Start(); err != nil {
+		return nil, startError(c, err)
+	}
+	p := &Process{cmd: cmd, done: make(chan struct{})}
+	// It cannot be reaped before Wait, so its pid still is its own here.
+	p.id = ID{PID: cmd.Process.Pid}
+	if info, err := Lookup(cmd.Process.Pid); err == nil {
+		p.id = info.ID
+	}
+	go p.wait()
+	return p, nil
+}
+
+func startError(c Command, err error) error {
+	var missing *exec.Error
+	switch {
+	case errors.As(err, &missing) && errors.Is(err, exec.ErrNotFound):
+		return fmt.Errorf("start %s: no such program in PATH", c.Path)
+	case errors.Is(err, os.ErrNotExist) && c.Dir != "":
+		return fmt.Errorf("start %s in %s: %w", c.Path, c.Dir, os.ErrNotExist)
+	}
+	var path *os.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	return fmt.Errorf("start %s: %w", c.Path, err)
+}
+
+func (p *Process) wait() {
+	_ = p.cmd.Wait() // what it says is in ProcessState
+	p.exit = exitOf(p.cmd.ProcessState)
+	close(p.done)
+}
+
+// ID names the process.
+func (p *Process) ID() ID { return p.id }
+
+// PID is the process id.
+func (p *Process) PID() int { return p.id.PID }
+
+// Done is closed once the process has ended and was reaped.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Exit says how it ended. It waits until Done is closed.
+func (p *Process) Exit() Exit {
+	<-p.done
+	return p.exit
+}
+
+// Signal sends a signal to the process itself. [os.ErrProcessDone] says that it
+// has ended.
+func (p *Process) Signal(sig os.Signal) error { return p.cmd.Process.Signal(sig) }
+
+// Stop asks the process to end (SIGTERM; on Windows it is ended at once), waits,
+// and kills it when ctx ends. It returns once the process was reaped, and says
+// whether force was needed.
+func (p *Process) Stop(ctx context.Context) (forced bool) {
+	_ = p.Signal(terminate)
+	// A frozen process cannot end; thawing one that is not does nothing.
+	_ = thaw(p)
+	select {
+	case <-p.done:
+		return false
+	case <-ctx.Done():
+		p.Kill()
+		return true
+	}
+}
+
+// Kill kills the process and waits until it was reaped.
+func (p *Process) Kill() {
+	_ = p.Signal(os.Kill)
+	<-p.done
+}
+
+// Exit says how a process ended and what it had used.
+type Exit struct {
+	Code   int    // exit status; -1 if a signal ended it
+	Signal string // name of the signal that ended it, "SIGKILL"; else ""
+	CPU    time.Duration
+	RSSMax int64 // bytes; 0 where the system does not say
+}
+
+// Failed tells whether it ended otherwise than with status 0.
+func (e Exit) Failed() bool { return e.Code != 0 }
+
+// String says it in words: "exit status 1", "killed by SIGKILL".
+func (e Exit) String() string {
+	if e.Signal != "" {
+		return "killed by " + e.Signal
+	}
+	return fmt.Sprintf("exit status %d", e.Code)
+}
+
+// Tail returns the last lines of a log file, at most n of them and at most
+// 4 KiB, without the final line break; "" if there are none.
+func Tail(path string, n int) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	const most = 4 << 10
+	if size, err := f.Seek(0, io.SeekEnd); err != nil {
+		return ""
+	} else if _, err := f.Seek(max(0, size-most), io.SeekStart); err != nil {
+		return ""
+	}
+	b, err := io.ReadAll(io.LimitReader(f, most))
+	if err != nil {
+		return ""
+	}
+	return lastLines(string(b), n)
+}

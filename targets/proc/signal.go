@@ -1,0 +1,63 @@
+package proc
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// ParseSignal returns the signal of a name: "SIGUSR2", "USR2" or "usr2". The
+// error lists what can be sent on this system.
+func ParseSignal(name string) (syscall.Signal, error) {
+	full := strings.ToUpper(name)
+	if !strings.HasPrefix(full, "SIG") {
+		full = "SIG" + full
+	}
+	if sig, ok := signals[full]; ok {
+		return sig, nil
+	}
+	names := make([]string, 0, len(signals))
+	for n := range signals {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return 0, fmt.Errorf("%q is not a signal (one of %s)", name, strings.Join(names, " "))
+}
+
+// SignalName returns the name of a signal: "SIGKILL".
+func SignalName(sig syscall.Signal) string {
+	for name, s := range signals {
+		if s == sig {
+			return name
+		}
+	}
+	return fmt.Sprintf("signal %d", int(sig))
+}
+
+// Signal sends a signal to the process that id names and to no other: if the
+// pid has passed to another process meanwhile, or is free, it returns
+// [os.ErrProcessDone].
+func Signal(id ID, sig os.Signal) error {
+	// On Linux this holds the process by descriptor, so that the check below
+	// and the signal speak of the same process.
+	p, err := os.FindProcess(id.PID)
+	if err != nil {
+		return os.ErrProcessDone
+	}
+	defer p.Release()
+	now, err := Lookup(id.PID)
+	if err != nil || now.ID != id || now.Zombie {
+		return os.ErrProcessDone
+	}
+	return p.Signal(sig)
+}
+
+func lastLines(s string, n int) string {
+	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
+	if len(lines) > n {
+		lines = lines[len(lines)-n:]
+	}
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,7 @@
+package proc_test
+
+import "os"
+
+var sigStop = os.Kill
+
+func ignoreTerm() {}
