@@ -60,6 +60,8 @@ type Reload struct{}
 type Exec struct {
 	Run    []string `yaml:"run" json:"run" jsonschema:"required,description=Program and arguments"`
 	Revert []string `yaml:"revert" json:"revert,omitempty" jsonschema:"description=Program and arguments that undo it; it is run even if hachaos is killed"`
+
+	dir string // where both are run; "" is hachaos's own
 }
 
 // Count is a number of workers: "2", or "all". The zero Count is not given.

@@ -1,0 +1,186 @@
+package chaos
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/hachaos/hachaos/reports/units"
+	"github.com/hachaos/hachaos/targets/proc"
+)
+
+// SetDefaults fills in what the fault leaves open: one random worker, SIGKILL,
+// exit code 1. Count stays 0: how many repetitions fit depends on the load.
+func (f *Fault) SetDefaults() {
+	if f.Kill != nil {
+		f.Kill.setDefaults()
+		if f.Kill.Signal == "" {
+			f.Kill.Signal = "SIGKILL"
+		}
+	}
+	if f.Pause != nil {
+		f.Pause.setDefaults()
+	}
+	if f.Exit != nil {
+		f.Exit.setDefaults()
+		if f.Exit.Code == nil {
+			one := 1
+			f.Exit.Code = &one
+		}
+	}
+}
+
+func (s *Selector) setDefaults() {
+	if s.Process != "" {
+		return
+	}
+	if s.Workers == (Count{}) {
+		s.Workers = Count{N: 1}
+	}
+	if s.Pick == "" {
+		s.Pick = "random"
+	}
+}
+
+// Check reports what is wrong with the fault in itself; path is that of a key
+// in it, such as "kill.signal". What depends on the target or on the load is
+// not looked at.
+func (f *Fault) Check(report func(path, message string)) {
+	kinds := f.givenKinds()
+	switch len(kinds) {
+	case 0:
+		report("", "a fault needs a kind: kill, pause, exit, reload or exec")
+		return
+	case 1:
+	default:
+		report(kinds[1], fmt.Sprintf("a fault has one kind, this one has %d: %s", len(kinds), strings.Join(kinds, " and ")))
+		return
+	}
+	switch {
+	case f.Kill != nil:
+		f.Kill.check("kill", report)
+		checkKillSignal(f.Kill.Signal, report)
+	case f.Pause != nil:
+		f.Pause.check("pause", report)
+	case f.Exit != nil:
+		f.Exit.check("exit", report)
+		if f.Exit.Process != "" {
+			report("exit.process", "the master does not end itself: use kill for it")
+		}
+	case f.Exec != nil:
+		f.Exec.check(report)
+	}
+	f.checkLasting(kinds[0], report)
+	f.checkTimes(report)
+}
+
+func (f *Fault) givenKinds() []string {
+	var kinds []string
+	for _, k := range []struct {
+		name  string
+		given bool
+	}{{"kill", f.Kill != nil}, {"pause", f.Pause != nil}, {"exit", f.Exit != nil}, {"reload", f.Reload != nil}, {"exec", f.Exec != nil}} {
+		if k.given {
+			kinds = append(kinds, k.name)
+		}
+	}
+	return kinds
+}
+
+func (s *Selector) check(kind string, report func(path, message string)) {
+	if s.Process != "" {
+		if s.Process != "main" {
+			report(kind+".process", fmt.Sprintf("%q is not a process that can be named (only main)", s.Process))
+		}
+		for _, k := range []struct {
+			key   string
+			given bool
+		}{{"workers", s.Workers != Count{}}, {"pick", s.Pick != ""}, {"match", s.Match != ""}} {
+			if k.given {
+				report(kind+"."+k.key, "process: main is one process: "+k.key+" does not go with it")
+			}
+		}
+		return
+	}
+	switch s.Pick {
+	case "random", "oldest", "newest":
+	default:
+		report(kind+".pick", fmt.Sprintf("%q is not one of random, oldest and newest", s.Pick))
+	}
+	if _, err := regexp.Compile(s.Match); err != nil {
+		report(kind+".match", fmt.Sprintf("not a regular expression: %v", err))
+	}
+}
+
+func checkKillSignal(name string, report func(path, message string)) {
+	if _, err := proc.ParseSignal(name); err != nil {
+		report("kill.signal", err.Error())
+		return
+	}
+	switch strings.TrimPrefix(strings.ToUpper(name), "SIG") {
+	case "STOP", "TSTP", "TTIN", "TTOU", "CONT":
+		report("kill.signal", name+" ends no process: use pause, which thaws what it froze")
+	}
+}
+
+func (e *Exec) check(report func(path, message string)) {
+	if len(e.Run) == 0 || e.Run[0] == "" {
+		report("exec.run", "run is empty: it needs a program")
+	}
+	if e.Revert != nil && (len(e.Revert) == 0 || e.Revert[0] == "") {
+		report("exec.revert", "revert is empty: it needs a program, or is left out")
+	}
+}
+
+// checkLasting compares For with whether the fault can last at all.
+func (f *Fault) checkLasting(kind string, report func(path, message string)) {
+	switch {
+	case f.Pause != nil:
+		if f.For <= 0 {
+			report("for", "pause needs for: how long the processes stay frozen")
+		}
+	case f.Exec != nil:
+		if f.For != 0 && len(f.Exec.Revert) == 0 {
+			report("for", "exec with for needs a revert to run at its end")
+		}
+	case f.For != 0:
+		report("for", "for is for faults that last: "+kind+" happens at once")
+	}
+}
+
+func (f *Fault) checkTimes(report func(path, message string)) {
+	for _, t := range []struct {
+		path  string
+		value units.Duration
+	}{{"at", f.At}, {"every", f.Every}, {"until", f.Until}, {"for", f.For}, {"jitter", f.Jitter}} {
+		if t.value < 0 {
+			report(t.path, t.path+" is negative")
+			return
+		}
+	}
+	if f.Count < 0 {
+		report("count", "count is negative")
+	}
+	if f.Every == 0 {
+		if f.Count > 1 {
+			report("count", fmt.Sprintf("count: %d needs every: the interval of repetitions", f.Count))
+		}
+		if f.Until != 0 {
+			report("until", "until bounds repetitions: it needs every")
+		}
+		return
+	}
+	if f.Every.Std() < time.Millisecond {
+		report("every", "every is shorter than 1ms")
+	}
+	if f.Until != 0 && f.Until < f.At {
+		report("until", fmt.Sprintf("until %v lies before at %v: the fault would never strike", f.Until, f.At))
+	}
+	if f.For != 0 && f.Every <= f.For {
+		report("every", fmt.Sprintf("every %v leaves no room: each repetition lasts %v", f.Every, f.For))
+	}
+	if f.Jitter >= f.Every {
+		report("jitter", fmt.Sprintf("jitter %v is not shorter than every %v: repetitions would overtake each other", f.Jitter, f.Every))
+	}
+}

@@ -1,0 +1,187 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hachaos/hachaos/loadgen/clock"
+)
+
+// revertTimeout bounds one revert.
+const revertTimeout = 30 * time.Second
+
+// ErrOver as the cause of an ended context says that the load is over: what is
+// being injected is let finish. Any other cause cuts it short.
+var ErrOver = errors.New("the load is over")
+
+// Score is what [Conduct] plays.
+type Score struct {
+	Shots   []Shot
+	Epoch   clock.Time // t = 0
+	Target  Target
+	Journal Journal
+	// Observe, unless nil, is called with each event: when its fault was
+	// injected (or skipped, or failed), and once more when it was reverted. Calls
+	// do not overlap.
+	Observe func(Event)
+}
+
+// InjectionError says that a fault which the scenario needs could not be
+// injected or reverted.
+type InjectionError struct {
+	ID  string
+	Err error
+}
+
+func (e *InjectionError) Error() string { return fmt.Sprintf("fault %s: %v", e.ID, e.Err) }
+func (e *InjectionError) Unwrap() error { return e.Err }
+
+// Conduct injects each shot at its time and reverts what lasts, until all is
+// done or ctx ends. When ctx ends, no further shot is begun, and everything that
+// is in force is reverted at once, before Conduct returns. The events are in
+// order of their start. The error, if any, is an [InjectionError] of the first
+// fault that failed and was not optional; the other faults are then called off
+// and reverted too.
+func Conduct(ctx context.Context, score Score) ([]Event, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	c := &conductor{Score: score, stop: cancel}
+	injecting, cut := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cut(nil)
+	defer context.AfterFunc(ctx, func() {
+		if cause := context.Cause(ctx); !errors.Is(cause, ErrOver) {
+			cut(cause)
+		}
+	})()
+	var wg sync.WaitGroup
+	for _, shot := range score.Shots {
+		if !sleepUntil(ctx, score.Epoch.Add(shot.At)) {
+			break
+		}
+		wg.Go(func() { c.play(ctx, injecting, shot) })
+	}
+	wg.Wait()
+	slices.SortStableFunc(c.events, func(a, b Event) int { return int(min(max(a.Start-b.Start, -1), 1)) })
+	return c.events, c.failure
+}
+
+type conductor struct {
+	Score
+	stop context.CancelCauseFunc
+
+	mu      sync.Mutex
+	events  []Event
+	failure error
+}
+
+func (c *conductor) now() time.Duration { return clock.Now().Sub(c.Epoch) }
+
+// play injects one shot; ctx ends what lasts, injecting cuts the injection short.
+func (c *conductor) play(ctx, injecting context.Context, shot Shot) {
+	e := Event{ID: shot.ID(), Name: shot.Fault.Name, Kind: shot.Fault.Kind(), N: shot.N, At: shot.At, Start: c.now()}
+	in, err := shot.Fault.injector().aim(injecting, c.Target, shot)
+	if err != nil {
+		e.End = e.Start
+		c.finish(e, shot, err)
+		return
+	}
+	e.Victims, e.Detail = in.victims, in.detail
+	if in.revert == nil {
+		e.Start = c.now()
+		err = in.inject(injecting)
+		e.End = e.Start
+		if shot.Fault.Reload != nil {
+			e.End = c.now() // a reload takes time, though nothing of it is undone
+		}
+		c.finish(e, shot, err)
+		return
+	}
+	c.playLasting(ctx, injecting, e, shot, in)
+}
+
+// playLasting injects a fault, waits for its end or the end of ctx, and reverts
+// it. The revert is in the journal for as long as the fault may be in force.
+func (c *conductor) playLasting(ctx, injecting context.Context, e Event, shot Shot, in *injection) {
+	e.Lasting = true
+	if err := c.Journal.Open(e.ID, *in.revert); err != nil {
+		e.Start = c.now()
+		e.End = e.Start
+		c.finish(e, shot, fmt.Errorf("write the guard's journal: %w", err))
+		return
+	}
+	e.Start = c.now()
+	injected := in.inject(injecting)
+	if injected == nil {
+		e.State = Done
+		c.observe(e)
+		if d := shot.Fault.For.Std(); d > 0 {
+			sleepUntil(ctx, c.Epoch.Add(e.Start+d))
+		} else {
+			<-ctx.Done()
+		}
+	}
+	// Half an injection is undone like a whole one.
+	undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), revertTimeout)
+	defer cancel()
+	reverted := in.revert.Play(undo)
+	e.End = c.now()
+	if reverted == nil {
+		reverted = c.Journal.Close(e.ID)
+	}
+	c.finish(e, shot, errors.Join(injected, reverted))
+}
+
+// finish notes how a shot ended, and ends the whole if it failed.
+func (c *conductor) finish(e Event, shot Shot, err error) {
+	switch {
+	case err == nil:
+		e.State = Done
+	case errors.Is(err, errSkipped):
+		e.State, e.Error = Skipped, reason(err)
+	default:
+		e.State, e.Error = Failed, err.Error()
+	}
+	c.observe(e)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.events = append(c.events, e)
+	cut := errors.Is(err, context.Canceled) // by whoever ended the run, not by the target
+	if e.State == Failed && !shot.Fault.Optional && !cut && c.failure == nil {
+		c.failure = &InjectionError{e.ID, err}
+		c.stop(c.failure)
+	}
+}
+
+func reason(skipped error) string {
+	text := skipped.Error()
+	prefix := errSkipped.Error() + ": "
+	if len(text) > len(prefix) {
+		return text[len(prefix):]
+	}
+	return text
+}
+
+func (c *conductor) observe(e Event) {
+	if c.Observe == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.Observe(e)
+}
+
+// sleepUntil waits for a moment; false if ctx ended first.
+func sleepUntil(ctx context.Context, t clock.Time) bool {
+	timer := time.NewTimer(t.Sub(clock.Now()))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,28 @@
+package chaos
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"os"
+
+	"github.com/hachaos/hachaos/targets/proc"
+)
+
+func (k *Kill) aim(_ context.Context, t Target, s Shot) (*injection, error) {
+	sig, err := proc.ParseSignal(cmp.Or(k.Signal, "SIGKILL"))
+	if err != nil {
+		return nil, err
+	}
+	marks, err := k.choose(t, s)
+	if err != nil {
+		return nil, err
+	}
+	return &injection{
+		victims: victims(marks),
+		detail:  describe(proc.SignalName(sig), marks),
+		inject:  func(context.Context) error { return signalAll(marks, sig) },
+	}, nil
+}
+
+func isGone(err error) bool { return errors.Is(err, os.ErrProcessDone) }

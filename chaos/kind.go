@@ -1,0 +1,77 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+)
+
+// injector is one kind of fault. Aim chooses what will be hit and says how it is
+// undone, and touches nothing yet.
+type injector interface {
+	aim(ctx context.Context, t Target, s Shot) (*injection, error)
+}
+
+// injection is a fault that is aimed and not yet injected.
+type injection struct {
+	victims []Victim
+	detail  string
+	revert  *Revert // nil: there is nothing to undo
+	inject  func(context.Context) error
+}
+
+// kinds is the table of faults: its name in scenarios and reports, and its
+// injector, which is nil unless the fault is of that kind.
+var kinds = []struct {
+	name string
+	of   func(*Fault) injector
+}{
+	{"kill", func(f *Fault) injector { return orNil(f.Kill) }},
+	{"pause", func(f *Fault) injector { return orNil(f.Pause) }},
+	{"exit", func(f *Fault) injector { return orNil(f.Exit) }},
+	{"reload", func(f *Fault) injector { return orNil(f.Reload) }},
+	{"exec", func(f *Fault) injector { return orNil(f.Exec) }},
+}
+
+// orNil keeps a nil pointer from becoming an interface that is not nil.
+func orNil[T any, P interface {
+	*T
+	injector
+}](p P) injector {
+	if p == nil {
+		return nil
+	}
+	return p
+}
+
+// Kinds returns the kinds that are set in f, in the order of the table: exactly
+// one in a valid fault.
+func (f *Fault) Kinds() []string {
+	var set []string
+	for _, k := range kinds {
+		if k.of(f) != nil {
+			set = append(set, k.name)
+		}
+	}
+	return set
+}
+
+// Kind returns the fault's kind: "kill", "pause", "exit", "reload" or "exec";
+// "" if it has none.
+func (f *Fault) Kind() string {
+	if set := f.Kinds(); len(set) > 0 {
+		return set[0]
+	}
+	return ""
+}
+
+func (f *Fault) injector() injector {
+	for _, k := range kinds {
+		if in := k.of(f); in != nil {
+			return in
+		}
+	}
+	return nil
+}
+
+// errSkipped marks an injection whose victim an earlier fault has ended.
+var errSkipped = errors.New("skipped")
