@@ -1,0 +1,72 @@
+package scenarios
+
+import (
+	"embed"
+	"fmt"
+	"path"
+	"strings"
+)
+
+//go:embed library/*.yaml
+var library embed.FS
+
+const libraryFolder = "library/"
+
+func libraryFile(name string) string { return libraryFolder + name + ".yaml" }
+
+// Entry is a built-in scenario.
+type Entry struct {
+	Name        string
+	Summary     string // the description's first sentence
+	Description string
+}
+
+// libraryOrder lists the built-in scenarios in the order in which they are best
+// read: the baseline, then what breaks more and more.
+var libraryOrder = []string{
+	"steady", "worker-crash", "random-exit", "single-crash", "single-restart",
+	"cluster-no-restart", "rolling-reload", "freeze",
+}
+
+// Library lists the built-in scenarios.
+func Library() []Entry {
+	entries := make([]Entry, 0, len(libraryOrder))
+	for _, name := range libraryOrder {
+		data, err := Source(name)
+		if err != nil {
+			continue // cannot be: it is embedded, and a test loads each
+		}
+		text := description(libraryFile(name), data)
+		entries = append(entries, Entry{Name: name, Summary: firstSentence(text), Description: text})
+	}
+	return entries
+}
+
+// description returns a scenario's description on one line.
+func description(file string, data []byte) string {
+	root := parseYAML(newSource(file, string(data)), data, &collector{})
+	if root == nil || root.get("description") == nil {
+		return ""
+	}
+	return strings.Join(strings.Fields(root.get("description").value.text), " ")
+}
+
+func firstSentence(s string) string {
+	if i := strings.Index(s, ". "); i >= 0 {
+		return s[:i+1]
+	}
+	return s
+}
+
+// Source returns the file of a built-in scenario; an error if there is none of
+// that name.
+func Source(name string) ([]byte, error) {
+	if name != path.Base(name) {
+		return nil, fmt.Errorf("no built-in scenario is named %q", name)
+	}
+	data, err := library.ReadFile(libraryFile(name))
+	if err != nil {
+		return nil, fmt.Errorf("no built-in scenario is named %q", name)
+	}
+	return data, nil
+}

@@ -1,0 +1,159 @@
+package scenarios
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+)
+
+// MaxSize bounds a scenario file, in bytes. A larger one is refused unread.
+const MaxSize = 1 << 20
+
+// Options change how a scenario is loaded.
+type Options struct {
+	Sets        []string                    // PATH=VALUE, as of --set, applied in order
+	Seed        *uint64                     // instead of the file's
+	AllowRemote bool                        // as if the file said allow_remote: true
+	Env         func(string) (string, bool) // for ${env:NAME}; default [os.LookupEnv]
+	Stdin       io.Reader                   // what "-" reads; default [os.Stdin]
+}
+
+// Load reads a scenario: a file, "-" for standard input, or a built-in one by
+// its name, which wins over a file of the same name (write ./NAME for that).
+// Defaults are filled in. If anything in it is wrong the error is a [*Mistakes]
+// with everything that is; other errors say why it could not be read.
+func Load(name string, opts Options) (*Scenario, error) {
+	if name == "-" {
+		in := opts.Stdin
+		if in == nil {
+			in = os.Stdin
+		}
+		data, err := readBounded("stdin", in)
+		if err != nil {
+			return nil, err
+		}
+		return LoadBytes("stdin", data, opts)
+	}
+	if source, err := Source(name); err == nil {
+		return LoadBytes(libraryFile(name), source, opts)
+	}
+	data, err := readFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return LoadBytes(name, data, opts)
+}
+
+// LoadBytes reads a scenario from data, as [Load] does; file is its name in
+// messages, and relative paths in it start from the folder of that file.
+func LoadBytes(file string, data []byte, opts Options) (*Scenario, error) {
+	if len(data) > MaxSize {
+		return nil, tooLarge(file)
+	}
+	if opts.Env == nil {
+		opts.Env = os.LookupEnv
+	}
+	sum := sha256.Sum256(data)
+	s := &Scenario{File: file, SHA256: hex.EncodeToString(sum[:]), Sets: opts.Sets, env: opts.Env}
+	text := strings.TrimPrefix(string(data), "\ufeff") // a byte order mark says nothing here
+	c := &collector{}
+	root := parseYAML(newSource(file, text), []byte(text), c)
+	if root == nil {
+		return nil, c.err()
+	}
+	if root.kind != mapping {
+		c.add(root.at, "a scenario is a mapping (name: …, target: …), not "+root.kind.String())
+		return nil, c.err()
+	}
+	for i, set := range opts.Sets {
+		applySet(root, set, i+1, c)
+	}
+	tainted := decode(root, s, c)
+	if opts.Seed != nil {
+		s.Seed = opts.Seed
+	}
+	s.AllowRemote = s.AllowRemote || opts.AllowRemote
+	if s.Target.Command != nil && !filepath.IsAbs(s.Target.Command.Dir) {
+		s.Target.Command.Dir = filepath.Join(baseFolder(file), s.Target.Command.Dir)
+	}
+	s.check(&checker{root: root, c: c, tainted: tainted})
+	if err := c.err(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// decode fills s from root, over its defaults, and returns the nodes that have
+// mistakes. It decodes twice: defaults are set on what the file leaves zero,
+// and then what it says wins again, a zero too.
+func decode(root *node, s *Scenario, c *collector) map[*node]bool {
+	d := &decoder{c: c, tainted: map[*node]bool{}}
+	d.object(root, reflect.ValueOf(s).Elem())
+	s.setDefaults()
+	again := &decoder{c: &collector{}, tainted: map[*node]bool{}}
+	again.object(root, reflect.ValueOf(s).Elem())
+	s.setDerived()
+	return d.tainted
+}
+
+// baseFolder returns the folder that relative paths of the file start from.
+func baseFolder(file string) string {
+	if file == "stdin" || strings.HasPrefix(file, libraryFolder) {
+		return "."
+	}
+	return filepath.Dir(file)
+}
+
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, notFound(name)
+	case err != nil:
+		return nil, fmt.Errorf("read the scenario: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read the scenario: %w", err)
+	case info.IsDir():
+		return nil, fmt.Errorf("%s: is a directory; name a scenario file in it", name)
+	case info.Mode().IsRegular() && info.Size() > MaxSize:
+		return nil, tooLarge(name)
+	}
+	return readBounded(name, f)
+}
+
+func readBounded(name string, r io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the scenario: %s: %w", name, err)
+	}
+	if len(data) > MaxSize {
+		return nil, tooLarge(name)
+	}
+	return data, nil
+}
+
+func tooLarge(name string) error {
+	return fmt.Errorf("%s: larger than 1 MiB, which no scenario is", name)
+}
+
+func notFound(name string) error {
+	for _, e := range Library() {
+		if levenshtein.ComputeDistance(name, e.Name) <= len(e.Name)/3 {
+			return fmt.Errorf("%s: no such file, and no built-in scenario of that name (did you mean %s?)", name, e.Name)
+		}
+	}
+	return fmt.Errorf("%s: no such file, and no built-in scenario of that name (hachaos scenarios lists them)", name)
+}
