@@ -101,6 +101,7 @@ type ProbeRecording struct {
 // ProbeRun is a run of consecutive probes that all were good, or all failed.
 type ProbeRun struct {
 	First, Last time.Duration // when the first and the last of them were sent
+	Finish      time.Duration // when the last of them to finish had its answer, or had failed
 	N           int64
 	Good        bool
 }

@@ -155,9 +155,10 @@ type Availability struct {
 
 // Outage is a set of failed probes less than a second apart.
 type Outage struct {
-	StartS      float64  `json:"start_s"` // the first failed probe
-	EndS        *float64 `json:"end_s"`   // the first good one after the last failed; null: it lasted to the end
-	DownS       float64  `json:"down_s"`
+	StartS      float64  `json:"start_s"`      // the first failed probe
+	EndS        *float64 `json:"end_s"`        // the first good one after the last failed; null: it lasted to the end
+	LengthS     float64  `json:"length_s"`     // from start to end (or to the last probe), without unobserved time
+	DownS       float64  `json:"down_s"`       // failed probes × interval
 	FailedShare float64  `json:"failed_share"` // of the probes sent meanwhile
 	Faults      []string `json:"faults"`       // ids of the faults it is put down to
 }

@@ -33,10 +33,14 @@ type Run struct {
 	Failure     string // why the run could not be done
 
 	Warnings []string
+
+	// Secrets are values that must not be read in the report: of ${env:}
+	// templates, passwords. Every text in it goes through [Redact] with them.
+	Secrets []string
 }
 
 // ReadyCount says how many workers (of command targets: processes) were ready
-// from At on.
+// from At on. The first one of a run lies at or before t = 0.
 type ReadyCount struct {
 	At    time.Duration
 	Ready int

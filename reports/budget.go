@@ -1,0 +1,49 @@
+package reports
+
+import (
+	"math"
+	"time"
+)
+
+const day = 24 * time.Hour
+
+// budgetWindows are the windows of a budget table: a month is 30 days, a
+// quarter three of them, and a year 365 days.
+var budgetWindows = []struct {
+	name string
+	d    time.Duration
+}{{"day", day}, {"week", 7 * day}, {"month", 30 * day}, {"quarter", 90 * day}, {"year", 365 * day}}
+
+// BudgetTable returns how much downtime an objective (0…1) allows in a day, a
+// week, a month of 30 days, a quarter of 90 and a year of 365: the error budget
+// (1 − objective) × window of Google's Site Reliability Engineering, chapter 3.
+func BudgetTable(objective float64) []BudgetRow {
+	rows := make([]BudgetRow, 0, len(budgetWindows))
+	for _, w := range budgetWindows {
+		rows = append(rows, BudgetRow{Window: w.name, WindowS: seconds(w.d), AllowedS: allowed(objective, w.d)})
+	}
+	return rows
+}
+
+// allowed is in seconds, to the nanosecond: what lies below is the noise of
+// binary fractions.
+func allowed(objective float64, window time.Duration) float64 {
+	return math.Round((1-objective)*seconds(window)*1e9) / 1e9
+}
+
+func foldBudget(policy *BudgetPolicy, downtimeS *float64) *Budget {
+	if policy == nil {
+		return nil
+	}
+	b := &Budget{
+		Objective: policy.Objective,
+		WindowS:   seconds(policy.Window),
+		AllowedS:  allowed(policy.Objective, policy.Window),
+		SpentS:    downtimeS,
+		Table:     BudgetTable(policy.Objective),
+	}
+	if downtimeS != nil && b.AllowedS > 0 {
+		b.SpentRatio = known(*downtimeS / b.AllowedS)
+	}
+	return b
+}

@@ -1,0 +1,59 @@
+package reports
+
+import (
+	"sort"
+	"time"
+
+	"github.com/hachaos/hachaos/loadgen"
+)
+
+// charge is what requests a fault is answerable for.
+type charge struct{ failed, retried int64 }
+
+// chargeFaults puts every failed and every retried request down to at most one
+// fault: the latest one that started before the request finished and whose
+// recovery was not over when the request began. It returns one charge for each
+// window and the failed requests that no fault explains; all failed requests of
+// the recordings are in one or the other.
+//
+// Requests are known to a cell ([loadgen.CellWidth]). A cell is read the widest
+// way: its requests began at the very start of their first cell and finished
+// just before the end of their last. So a request within 10 ms of a fault, or
+// of its recovery, is charged to it rather than left unexplained.
+func chargeFaults(run *Run, ws []window) (charged []charge, unexplained int64) {
+	charged = make([]charge, len(ws))
+	// overBy[i] is when the recoveries of ws[:i+1] were all over.
+	overBy := make([]time.Duration, len(ws))
+	for i, w := range ws {
+		overBy[i] = w.over
+		if i > 0 {
+			overBy[i] = max(overBy[i], overBy[i-1])
+		}
+	}
+	for _, rec := range run.Loads {
+		unexplained += rec.Failed
+		for _, c := range rec.Cells {
+			i := chargedWindow(ws, overBy, c)
+			if i < 0 {
+				continue
+			}
+			charged[i].failed += int64(c.Failed)
+			charged[i].retried += int64(c.Retried)
+			unexplained -= int64(c.Failed)
+		}
+	}
+	return charged, unexplained
+}
+
+// chargedWindow returns the index of the window that a cell belongs to, or -1.
+func chargedWindow(ws []window, overBy []time.Duration, c loadgen.Cell) int {
+	began := time.Duration(c.Start) * loadgen.CellWidth
+	finished := (time.Duration(c.Finish) + 1) * loadgen.CellWidth
+	started := sort.Search(len(ws), func(i int) bool { return ws[i].event.Start >= finished })
+	for i := started - 1; i >= 0 && overBy[i] > began; i-- {
+		if ws[i].over > began {
+			return i
+		}
+	}
+	return -1
+}

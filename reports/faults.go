@@ -1,0 +1,173 @@
+package reports
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/hachaos/hachaos/chaos"
+	"github.com/hachaos/hachaos/loadgen"
+)
+
+const (
+	// never is the moment of what did not happen.
+	never = time.Duration(math.MaxInt64)
+	// noticed is within what time of its end a killed process is missed, at
+	// most: a fault that strikes sooner after a kill does not end the search
+	// for the workers that the kill took.
+	noticed = 100 * time.Millisecond
+)
+
+// window is an injected fault and the time in which it is held to act.
+type window struct {
+	event *chaos.Event
+	index int           // in Run.Faults
+	end   time.Duration // the next fault's start; never for the last one
+	over  time.Duration // when its recovery was over; never if it was not, or is unknown
+}
+
+// faultWindows returns the faults that were injected, in order of their start.
+func faultWindows(run *Run) []window {
+	var ws []window
+	for i := range run.Faults {
+		if run.Faults[i].State == chaos.Done {
+			ws = append(ws, window{event: &run.Faults[i], index: i, end: never, over: never})
+		}
+	}
+	slices.SortStableFunc(ws, func(a, b window) int { return cmp.Compare(a.event.Start, b.event.Start) })
+	probes := uptimeProbes(run.Probes)
+	for i := range ws {
+		if i+1 < len(ws) {
+			ws[i].end = ws[i+1].event.Start
+		}
+		ws[i].over = recoveredAt(ws, i, probes, run.Ready)
+	}
+	return ws
+}
+
+// since is the moment that recovery counts from: the start, or the revert of a
+// fault that lasts; never if that one was not reverted.
+func (w window) since() time.Duration {
+	if !w.event.Lasting {
+		return w.event.Start
+	}
+	if w.event.End < w.event.Start {
+		return never
+	}
+	return w.event.End
+}
+
+// recovery returns recovery_s: nil if the service had not recovered when the
+// run ended, or nobody watched it.
+func (w window) recovery() *float64 {
+	if w.over == never {
+		return nil
+	}
+	return known(seconds(w.over - w.since()))
+}
+
+// recoveredAt returns the later of two moments, and never before the fault's
+// own end: the first good probe after the last failed one of its window, and,
+// for faults that end processes, the number of ready workers back.
+//
+// A failed probe is in the window if it was sent before the window's end and
+// finished after the fault's start: the one that was under way when a worker
+// died is the fault's.
+func recoveredAt(ws []window, i int, probes *loadgen.ProbeRecording, ready []ReadyCount) time.Duration {
+	w := ws[i]
+	if probes == nil {
+		return never
+	}
+	over := max(w.since(), goodAgain(probes, w.event.Start, w.end))
+	if w.event.Kind == "kill" || w.event.Kind == "exit" {
+		until := w.end
+		for _, next := range ws[i+1:] {
+			until = next.event.Start
+			if until >= w.event.Start+noticed {
+				break
+			}
+			until = never
+		}
+		over = max(over, workersBack(ready, w.event.Start, until))
+	}
+	return over
+}
+
+// goodAgain returns the send of the first good probe after the last failed one
+// of the window; 0 if none failed in it, never if no good one followed.
+func goodAgain(probes *loadgen.ProbeRecording, start, end time.Duration) time.Duration {
+	// Runs are in order of sending: the last one sent before the end comes first.
+	n := sort.Search(len(probes.Runs), func(i int) bool { return probes.Runs[i].First >= end })
+	for i := n - 1; i >= 0; i-- {
+		run := probes.Runs[i]
+		if run.Good || run.N <= 0 || run.Finish <= start && run.Last < start {
+			continue
+		}
+		if good := nextGood(probes.Runs, i+1); good >= 0 {
+			return probes.Runs[good].First
+		}
+		return never
+	}
+	return 0
+}
+
+// workersBack returns the first moment at which the number of ready workers
+// reached again what it was just before start, after it had fallen below that
+// before until; 0 if it did not fall or is unknown, never if it stayed below.
+func workersBack(ready []ReadyCount, start, until time.Duration) time.Duration {
+	first := sort.Search(len(ready), func(i int) bool { return ready[i].At >= start })
+	if first == 0 {
+		return 0
+	}
+	before, fallen := ready[first-1].Ready, false
+	for _, r := range ready[first:] {
+		if !fallen && r.At >= until {
+			return 0
+		}
+		fallen = fallen || r.Ready < before
+		if fallen && r.Ready >= before {
+			return r.At
+		}
+	}
+	if fallen {
+		return never
+	}
+	return 0
+}
+
+// explains tells whether the fault has a hand in an outage: it started before
+// the outage's last probe had failed, and its recovery was not over when the
+// outage began.
+func (w window) explains(o outage) bool {
+	return w.event.Start <= o.finish && w.over > o.start
+}
+
+// foldFaults lists every fault of the run with what it cost.
+func foldFaults(run *Run, ws []window, charged []charge) []Fault {
+	faults := make([]Fault, len(run.Faults))
+	for i, e := range run.Faults {
+		faults[i] = newFault(e)
+	}
+	for i, w := range ws {
+		f := &faults[w.index]
+		f.FailedRequests, f.RetriedRequests = charged[i].failed, charged[i].retried
+		f.RecoveryS = w.recovery()
+	}
+	return faults
+}
+
+// newFault describes an injection before anything is known of what it cost.
+func newFault(e chaos.Event) Fault {
+	f := Fault{
+		ID: e.ID, Name: e.Name, Kind: e.Kind, N: e.N,
+		StartS: seconds(e.Start), EndS: seconds(e.End),
+		State: string(e.State), Detail: e.Detail, Error: e.Error,
+		Victims: []Victim{},
+	}
+	for _, v := range e.Victims {
+		f.Victims = append(f.Victims, Victim(v))
+	}
+	return f
+}

@@ -1,0 +1,108 @@
+package reports
+
+import (
+	"bufio"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// WriteFile writes what render renders to path, whole or not at all: into a
+// temporary file beside it first, which then takes its place. A file that stood
+// there stays as it was until then, and stays for good if anything fails. A
+// symbolic link is followed; a device or a pipe is written to directly. New
+// files have mode 0644, less the umask.
+func WriteFile(path string, render func(io.Writer) error) error {
+	if err := writeFile(path, render); err != nil {
+		return fmt.Errorf("write %s: %w%s", path, bare(err), advice(err))
+	}
+	return nil
+}
+
+func writeFile(path string, render func(io.Writer) error) (err error) {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	at, err := os.Stat(path)
+	switch {
+	case err == nil && at.IsDir():
+		return syscall.EISDIR
+	case err == nil && !at.Mode().IsRegular():
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(fill(f, render), f.Close())
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+
+	temp := filepath.Join(filepath.Dir(path), ".hachaos-"+rand.Text()[:10])
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	placed := false
+	defer func() {
+		if !placed { // a panic of render included
+			f.Close()
+			os.Remove(temp)
+		}
+	}()
+	if err := fill(f, render); err != nil {
+		return err
+	}
+	// Without it a crash of the machine could leave the name with nothing in it.
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return err
+	}
+	placed = true
+	return nil
+}
+
+func fill(f *os.File, render func(io.Writer) error) error {
+	w := bufio.NewWriterSize(f, 1<<16)
+	if err := render(w); err != nil {
+		return err
+	}
+	return w.Flush()
+}
+
+// bare takes the path off an error of the system: the caller names it, and the
+// temporary file's is of no use to anybody.
+func bare(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	var link *os.LinkError
+	if errors.As(err, &link) {
+		return link.Err
+	}
+	return err
+}
+
+func advice(err error) string {
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return " (free some space, or write elsewhere)"
+	case errors.Is(err, syscall.EISDIR):
+		return " (name a file in it)"
+	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+		return " (the folder may not be written to; write elsewhere)"
+	case errors.Is(err, fs.ErrNotExist):
+		return " (create the folder first)"
+	}
+	return ""
+}

@@ -1,0 +1,79 @@
+package reports
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/hachaos/hachaos/reports/units"
+	"github.com/olekukonko/tablewriter"
+	"github.com/olekukonko/tablewriter/renderer"
+	"github.com/olekukonko/tablewriter/tw"
+)
+
+// table writes a table without lines, one column in. align has a letter for
+// each column: l or r.
+func (t *text) table(header []string, align string, rows [][]string) {
+	aligns := make([]tw.Align, len(header))
+	for i := range header {
+		header[i] = t.style(bold, header[i])
+		aligns[i] = tw.AlignLeft
+		if align[i] == 'r' {
+			aligns[i] = tw.AlignRight
+		}
+	}
+	cells := tw.CellConfig{
+		Alignment:  tw.CellAlignment{PerColumn: aligns},
+		Formatting: tw.CellFormatting{AutoWrap: tw.WrapNone, AutoFormat: tw.Off},
+		Padding:    tw.CellPadding{Global: tw.Padding{Left: "", Right: "   ", Overwrite: true}},
+	}
+	var b bytes.Buffer
+	table := tablewriter.NewTable(&b,
+		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
+			Borders: tw.BorderNone,
+			Symbols: tw.NewSymbols(tw.StyleNone),
+			Settings: tw.Settings{
+				Separators: tw.SeparatorsNone,
+				Lines:      tw.LinesNone,
+			},
+		})),
+		tablewriter.WithConfig(tablewriter.Config{Header: cells, Row: cells}),
+	)
+	table.Header(header)
+	// Neither fails when writing to a buffer.
+	_ = table.Bulk(rows)
+	_ = table.Render()
+	for line := range strings.Lines(b.String()) {
+		t.linef(" %s", strings.TrimRight(line, " \n"))
+	}
+}
+
+// BudgetText writes what an objective (0…1) allows in each window, as a table.
+func BudgetText(w io.Writer, objective float64, o TextOptions) error {
+	t := &text{color: o.Color, width: o.Width}
+	t.linef("%s of the time leaves for downtime", t.style(bold, percent(objective)))
+	var rows [][]string
+	for _, row := range BudgetTable(objective) {
+		rows = append(rows, []string{"a " + row.Window, windowText(row.WindowS), units.FormatDuration(duration(row.AllowedS))})
+	}
+	t.WriteString("\n")
+	t.table([]string{"WINDOW", "LENGTH", "DOWNTIME"}, "lrr", rows)
+	_, err := io.WriteString(w, t.String())
+	return err
+}
+
+// BudgetJSON writes the same as JSON: {objective, table [] {window, window_s,
+// allowed_s}}.
+func BudgetJSON(w io.Writer, objective float64) error {
+	b, err := json.MarshalIndent(struct {
+		Objective float64     `json:"objective"`
+		Table     []BudgetRow `json:"table"`
+	}{objective, BudgetTable(objective)}, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write budget: %w", err)
+	}
+	_, err = w.Write(append(b, '\n'))
+	return err
+}

@@ -1,0 +1,338 @@
+package reports
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/hachaos/hachaos/chaos"
+	"github.com/hachaos/hachaos/reports/units"
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
+)
+
+// TextOptions say how text is to look. The zero value is right for a file.
+type TextOptions struct {
+	Color bool // with ANSI colours
+	Width int  // columns of the terminal; 0: lines are as long as they are
+}
+
+// Text writes a document for people: the verdict and the figures it rests on.
+// Control characters in texts from outside are shown, never sent to a terminal.
+func Text(w io.Writer, doc Document, o TextOptions) error {
+	t := &text{color: o.Color, width: o.Width}
+	if t.width > 0 {
+		t.width = max(t.width, 60)
+	}
+	for i, r := range doc.Reports() {
+		if i > 0 {
+			t.WriteString("\n")
+		}
+		t.report(r)
+	}
+	if runs := doc.Reports(); len(runs) > 1 {
+		t.summary(runs)
+	}
+	_, err := io.WriteString(w, t.String())
+	return err
+}
+
+// FaultLine is the line of one injection while the run goes on, when what it
+// cost is not known yet: "   3.1s  crash#1   SIGKILL worker 2 (pid 4711)".
+func FaultLine(e chaos.Event, color bool) string {
+	t := &text{color: color}
+	f := newFault(e)
+	return strings.TrimRight(t.faultStart(&f, max(9, width(f.ID)))+faultDetail(&f), " ")
+}
+
+// text builds the text of reports.
+type text struct {
+	strings.Builder
+	color bool
+	width int
+}
+
+// ANSI styles.
+const (
+	bold   = "1"
+	dim    = "2"
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+)
+
+func (t *text) style(code, s string) string {
+	if !t.color || s == "" {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
+
+func (t *text) linef(format string, args ...any) {
+	t.WriteString(strings.TrimRight(fmt.Sprintf(format, args...), " ") + "\n")
+}
+
+func (t *text) report(r *Report) {
+	t.header(r)
+	t.faults(r)
+	t.WriteString("\n")
+	t.availability(r)
+	t.uptime(r)
+	t.latency(r)
+	t.budget(r.Budget)
+	t.events(r)
+	t.outages(r)
+	t.objectives(r)
+	t.warnings(r)
+	t.verdict(r)
+}
+
+func (t *text) header(r *Report) {
+	parts := []string{fmt.Sprintf("seed %d", r.Scenario.Seed), targetText(r.Target)}
+	if load := loadText(r); load != "" {
+		parts = append(parts, load)
+	}
+	name := clean(r.Scenario.Name)
+	rest := t.wrap(strings.Join(parts, " · "), width(name)+3, 2)
+	t.linef("%s%s", t.style(bold, name), t.style(dim, " · ")+rest)
+}
+
+func targetText(target Target) string {
+	switch target.Kind {
+	case "cluster":
+		s := fmt.Sprintf("cluster of %d", target.Workers)
+		if target.Dispatch != "" {
+			s += " (" + clean(target.Dispatch) + ")"
+		}
+		return s
+	case "single":
+		return "a single process"
+	case "command":
+		return "a command at " + clean(target.URL)
+	}
+	return clean(target.URL)
+}
+
+func loadText(r *Report) string {
+	var streams []string
+	for _, l := range r.Load {
+		s := countOf(int64(l.Concurrency), "client")
+		if l.Model == "open" {
+			s = units.FormatRate(l.Rate)
+			s = strings.TrimSuffix(s, "/s") + " requests/s"
+		}
+		streams = append(streams, s)
+	}
+	if len(streams) == 0 {
+		return "no load"
+	}
+	return strings.Join(streams, " and ") + " for " + units.FormatDuration(duration(r.DurationS))
+}
+
+// block writes one line of figures: a label, a figure, and what there is to say
+// of it.
+func (t *text) block(label, figure, rest string) {
+	if label != "" {
+		label = t.style(bold, label) + strings.Repeat(" ", max(0, 12-width(label)))
+	} else {
+		label = strings.Repeat(" ", 12)
+	}
+	indent := 16
+	if figure != "" {
+		figure = pad(figure, 9) + " "
+		indent += width(figure)
+	}
+	t.linef(" %s   %s%s", label, t.style(bold, figure), t.wrap(rest, indent, indent))
+}
+
+func (t *text) availability(r *Report) {
+	var sent, failed, retried, degraded int64
+	causes := map[string]int64{}
+	for _, l := range r.Load {
+		sent += l.Requests.OK + l.Requests.Failed
+		failed += l.Requests.Failed
+		retried += l.Requests.Retried
+		degraded += l.Requests.Degraded
+		for cause, n := range l.Failures {
+			causes[cause] += n
+		}
+	}
+	line := fmt.Sprintf("%s of %s failed", units.FormatCount(failed), countOf(sent, "request"))
+	if failed > 0 {
+		line += " (" + causeList(causes) + ")"
+	}
+	line += ", " + units.FormatCount(retried) + " retried"
+	if degraded > 0 {
+		line += ", " + units.FormatCount(degraded) + " degraded"
+	}
+	t.block("AVAILABILITY", percentOr(r.Availability.Availability), line)
+	if n := r.UnexplainedRequests; n > 0 && len(r.Faults) > 0 {
+		t.block("", " ", countOf(n, "failed request")+verb(n, " is", " are")+" explained by no fault")
+	}
+	if r.Verdict != Pass {
+		for _, example := range firstFailures(r) {
+			t.block("", " ", example)
+		}
+	}
+}
+
+func (t *text) uptime(r *Report) {
+	a := &r.Availability
+	if a.Uptime == nil {
+		t.block("UPTIME", "unknown", "no probe was sent")
+		return
+	}
+	first := true
+	for _, p := range r.Probes {
+		if p.Uptime == nil {
+			continue
+		}
+		line := fmt.Sprintf("%s of %s failed", units.FormatCount(p.Failed), countOf(p.Sent, "probe"))
+		if len(r.Probes) > 1 {
+			line = clean(p.Connections) + " connections: " + line
+		}
+		if *p.Uptime != *a.Uptime || !first {
+			t.block("", units.FormatPercent(*p.Uptime), line)
+			continue
+		}
+		first = false
+		if p.UnobservedS > 0 {
+			line += ", " + units.FormatDuration(duration(p.UnobservedS)) + " unobserved"
+		}
+		t.block("UPTIME", units.FormatPercent(*a.Uptime), line+"; "+outageText(a))
+	}
+}
+
+// outageText says how long the worst outage was, or what could not be seen.
+func outageText(a *Availability) string {
+	longest := 0.0
+	for _, o := range a.Outages {
+		longest = max(longest, o.LengthS)
+	}
+	resolution := 0.0
+	if a.ResolutionMS != nil {
+		resolution = *a.ResolutionMS / 1e3
+	}
+	s := "no outage; what is shorter than " + units.FormatDuration(duration(resolution)) + " cannot be seen"
+	switch n := int64(len(a.Outages)); {
+	case n == 1:
+		s = "1 outage of " + units.FormatDuration(duration(longest))
+	case n > 1:
+		s = fmt.Sprintf("%d outages, none longer than %s", n, units.FormatDuration(duration(longest)))
+	}
+	if a.LongestStallS != nil && *a.LongestStallS > longest+10*resolution {
+		s += "; longest time without an answer " + units.FormatDuration(duration(*a.LongestStallS))
+	}
+	return s
+}
+
+func (t *text) latency(r *Report) {
+	if len(r.Load) > 1 {
+		t.streams(r.Load)
+		return
+	}
+	for _, l := range r.Load {
+		rate := ""
+		if l.ThroughputRPS != nil {
+			rate = strings.TrimSuffix(units.FormatRate(*l.ThroughputRPS), "/s") + " requests/s"
+		}
+		if l.LatencyMS == nil {
+			t.block("LATENCY", "", "unknown: nothing was answered well")
+			continue
+		}
+		q := l.LatencyMS
+		t.block("LATENCY", "", fmt.Sprintf("p50 %s   p90 %s   p99 %s   max %s      %s", ms(q.P50), ms(q.P90), ms(q.P99), ms(q.Max), rate))
+	}
+}
+
+func (t *text) budget(b *Budget) {
+	if b == nil {
+		return
+	}
+	line := fmt.Sprintf("%s over %s allows %s; ", percent(b.Objective), windowText(b.WindowS), units.FormatDuration(duration(b.AllowedS)))
+	if b.AllowedS == 0 {
+		line = fmt.Sprintf("%s over %s allows no downtime; ", percent(b.Objective), windowText(b.WindowS))
+	}
+	switch {
+	case b.SpentS == nil:
+		line += "what this run spent is unknown"
+	case b.SpentRatio != nil && *b.SpentRatio > 1:
+		line += fmt.Sprintf("this run spent %s, %.3g times as much", units.FormatDuration(duration(*b.SpentS)), *b.SpentRatio)
+	case b.SpentRatio != nil && *b.SpentRatio > 0:
+		line += fmt.Sprintf("this run spent %s, %s of it", units.FormatDuration(duration(*b.SpentS)), units.FormatPercent(*b.SpentRatio))
+	default:
+		line += "this run spent " + units.FormatDuration(duration(*b.SpentS))
+	}
+	t.block("BUDGET", "", line)
+}
+
+func (t *text) objectives(r *Report) {
+	if len(r.SLOs) > 0 {
+		t.WriteString("\n")
+	}
+	column := 0
+	for _, s := range r.SLOs {
+		column = max(column, width(clean(s.Expr)))
+	}
+	for _, s := range r.SLOs {
+		mark := t.style(green, "✔")
+		if !s.OK {
+			mark = t.style(red, "✘")
+		}
+		value := s.text()
+		if s.Value == nil && s.OK {
+			value = "nothing had to recover"
+		}
+		t.linef(" %s %s   %s", mark, pad(clean(s.Expr), column), value)
+	}
+}
+
+func (t *text) warnings(r *Report) {
+	if len(r.Warnings) > 0 {
+		t.WriteString("\n")
+	}
+	for _, warning := range r.Warnings {
+		t.linef(" %s %s", t.style(yellow, "!"), t.wrap(clean(warning), 3, 3))
+	}
+}
+
+func (t *text) verdict(r *Report) {
+	if len(r.SLOs) == 0 && len(r.Warnings) == 0 {
+		t.WriteString("\n")
+	}
+	t.linef("%s", t.verdictWord(r.Verdict))
+	for _, reason := range r.Reasons {
+		t.linef("  %s", t.wrap(clean(reason), 2, 2))
+	}
+}
+
+func (t *text) verdictWord(v Verdict) string {
+	colour := map[Verdict]string{Pass: green, Inconclusive: yellow, Interrupted: yellow}[v]
+	if colour == "" {
+		colour = red
+	}
+	return t.style(bold+";"+colour, strings.ToUpper(clean(string(v))))
+}
+
+// wrap breaks s at spaces so that it fits into the width, given that it starts
+// at the column start; further lines are indented.
+func (t *text) wrap(s string, start, indent int) string {
+	if t.width <= 0 || start+width(s) <= t.width {
+		return s
+	}
+	var b strings.Builder
+	at := start
+	for i, word := range strings.SplitAfter(s, " ") {
+		if i > 0 && at+width(strings.TrimRight(word, " ")) > t.width {
+			b.WriteString("\n" + strings.Repeat(" ", indent))
+			at = indent
+		}
+		b.WriteString(word)
+		at += width(word)
+	}
+	return b.String()
+}
+
+// width is how many columns s takes on a terminal.
+func width(s string) int { return twwidth.Width(s) }
+
+func pad(s string, columns int) string { return s + strings.Repeat(" ", max(0, columns-width(s))) }
