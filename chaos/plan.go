@@ -70,3 +70,31 @@ func (f *Fault) repeats(k int, end time.Duration) bool {
 	}
 	return end > 0 || f.Until > 0
 }
+
+// Victims returns the slots that the shot will hit if the target has total
+// workers; nil if that is known only when it strikes, empty if it hits none.
+func (s Shot) Victims(total int) []int {
+	sel := s.Fault.selector()
+	switch {
+	case sel == nil || sel.Process != "":
+		return []int{}
+	case total == 0 || sel.Match != "" || sel.Pick == "oldest" || sel.Pick == "newest":
+		return nil
+	case sel.Workers.All:
+		return slices.Sorted(slices.Values(s.Order(total)))
+	}
+	return s.Order(total)[:min(max(sel.Workers.N, 1), total)]
+}
+
+// selector returns the selector of a process fault; nil of any other.
+func (f *Fault) selector() *Selector {
+	switch {
+	case f.Kill != nil:
+		return &f.Kill.Selector
+	case f.Pause != nil:
+		return &f.Pause.Selector
+	case f.Exit != nil:
+		return &f.Exit.Selector
+	}
+	return nil
+}

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"runtime"
 	"strconv"
 
 	"github.com/hachaos/hachaos/reports/units"
@@ -32,6 +33,14 @@ type Restart struct {
 
 // Workers is a number of workers; 0 means one per processor ("max").
 type Workers int
+
+// Number returns how many workers that is on this machine.
+func (w Workers) Number() int {
+	if w == 0 {
+		return runtime.NumCPU()
+	}
+	return int(w)
+}
 
 // UnmarshalText reads a positive number or "max".
 func (w *Workers) UnmarshalText(b []byte) error {

@@ -67,9 +67,24 @@ func Matching(infos []Info, pattern *regexp.Regexp) []Info {
 	return found
 }
 
+// Holds tells whether id still names something: the living process, or a
+// process group that outlived it.
+func (t Table) Holds(id ID) bool {
+	if now, taken := t[id.PID]; taken {
+		return now.ID == id
+	}
+	for _, p := range t {
+		if p.PGID == id.PID {
+			return true
+		}
+	}
+	return false
+}
+
 // OfRun returns every living process that belongs to the run: those that carry
 // its id in their environment, those in known, their descendants, and those in
-// their process groups. Some programs overwrite their environment to show a
+// their process groups. What known names must have existed at a look shortly
+// before (see [Table.Holds]), lest its pid name a stranger's group. Some programs overwrite their environment to show a
 // title, and some leave their group; hardly one does both and loses its parent.
 func (t Table) OfRun(run string, known []ID) []Info {
 	ours := map[int]bool{}

@@ -1,0 +1,347 @@
+package targets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hachaos/hachaos/loadgen/clock"
+	"github.com/hachaos/hachaos/targets/proc"
+	"github.com/shirou/gopsutil/v3/process"
+)
+
+const (
+	// A command's processes are counted this often: closely while they are
+	// expected to change, seldom otherwise, since each look costs processor time
+	// that the target could use.
+	lookCalm  = 500 * time.Millisecond
+	lookStir  = 20 * time.Millisecond
+	stirFor   = 5 * time.Second
+	reloadFor = time.Minute
+)
+
+// Command is any program as a target. Its workers are the descendants of its
+// first process; without any, the first process itself is the one worker.
+type Command struct {
+	config CommandConfig
+	opts   Options
+	log    string
+
+	main *proc.Process
+	stop chan struct{} // ends the monitor
+	done chan struct{} // the first process has ended
+	wg   sync.WaitGroup
+
+	mu       sync.Mutex
+	slots    []proc.ID // by slot - 1; a dead worker's slot is the next one's
+	ready    int
+	stirred  clock.Time
+	usages   map[proc.ID]Usage
+	stopping bool
+}
+
+// NewCommand returns a command target that has not been started. Templates in
+// config must have been expanded.
+func NewCommand(config CommandConfig, opts Options) *Command {
+	return &Command{
+		config: config,
+		opts:   opts,
+		log:    filepath.Join(opts.Folder, "command.log"),
+		stop:   make(chan struct{}),
+		done:   make(chan struct{}),
+		usages: map[proc.ID]Usage{},
+	}
+}
+
+// Start implements [Target].
+func (c *Command) Start(context.Context) error {
+	log, err := os.OpenFile(c.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return fmt.Errorf("open the command's log: %w", err)
+	}
+	defer log.Close()
+	env := slices.Clone(c.opts.Env)
+	for _, name := range slices.Sorted(maps.Keys(c.config.Env)) {
+		env = append(env, name+"="+c.config.Env[name])
+	}
+	c.main, err = proc.Start(proc.Command{
+		Path: c.config.Run[0], Args: c.config.Run[1:], Env: env, Dir: c.config.Dir, Stdout: log, Stderr: log,
+	})
+	if err != nil {
+		return err
+	}
+	if c.opts.OnStart != nil {
+		c.opts.OnStart(c.main.ID())
+	}
+	c.wg.Go(c.monitor)
+	return nil
+}
+
+// URL implements [Target].
+func (c *Command) URL() string { return c.config.URL }
+
+// Done implements [Target].
+func (c *Command) Done() <-chan struct{} { return c.done }
+
+// Err implements [Target].
+func (c *Command) Err() error {
+	exit := c.main.Exit()
+	err := fmt.Errorf("%s ended: %s", c.config.Run[0], exit)
+	if tail := proc.Tail(c.log, 5); tail != "" {
+		err = fmt.Errorf("%w; it printed last:\n%s", err, tail)
+	}
+	return err
+}
+
+// Stop implements [Target]. What the first process leaves behind is the guard's
+// to end.
+func (c *Command) Stop(ctx context.Context) error {
+	if c.main == nil {
+		return nil
+	}
+	c.mu.Lock()
+	c.stopping = true
+	c.mu.Unlock()
+	close(c.stop)
+	c.wg.Wait()
+	c.look() // the last usages
+	c.main.Stop(ctx)
+	return nil
+}
+
+// Log is the file that the command's output goes to.
+func (c *Command) Log() string { return c.log }
+
+// Main returns the first process; false if it has ended.
+func (c *Command) Main() (proc.ID, bool) {
+	select {
+	case <-c.main.Done():
+		return proc.ID{}, false
+	default:
+		return c.main.ID(), true
+	}
+}
+
+// Slots returns how many workers there were at most at a time.
+func (c *Command) Slots() int {
+	c.look()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.slots)
+}
+
+// Workers lists the living workers.
+func (c *Command) Workers() ([]Worker, error) {
+	living, err := c.look()
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var workers []Worker
+	for i, id := range c.slots {
+		if slices.Contains(living, id) {
+			workers = append(workers, Worker{Slot: i + 1, PID: id.PID, Ready: true})
+		}
+	}
+	return workers, nil
+}
+
+// Stir says that something was done to the processes, so that their coming and
+// going is watched closely for a while.
+func (c *Command) Stir() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stirred = clock.Now()
+}
+
+// Reload reloads the command as its configuration says, and waits until every
+// worker of before has ended and as many are back, or ctx ends. A command
+// without workers of its own is not waited for.
+func (c *Command) Reload(ctx context.Context) error {
+	before, err := c.Workers()
+	if err != nil {
+		return err
+	}
+	mainID, alive := c.Main()
+	if !alive {
+		return errors.New("reload: the command has ended")
+	}
+	c.Stir()
+	if err := c.askReload(ctx); err != nil {
+		return err
+	}
+	if len(before) == 0 || before[0].PID == mainID.PID {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, reloadFor)
+	defer cancel()
+	tick := time.NewTicker(lookStir)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("reload: not all workers were replaced: %w", ctx.Err())
+		case <-c.main.Done():
+			return errors.New("reload: the command ended meanwhile")
+		case <-tick.C:
+			c.Stir()
+			now, err := c.Workers()
+			if err != nil {
+				return err
+			}
+			old := slices.ContainsFunc(now, func(w Worker) bool {
+				return slices.ContainsFunc(before, func(b Worker) bool { return b.PID == w.PID })
+			})
+			if !old && len(now) >= len(before) {
+				return nil
+			}
+		}
+	}
+}
+
+func (c *Command) askReload(ctx context.Context) error {
+	r := c.config.Reload
+	if r == nil {
+		return errors.New("reload: the command has no reload in the scenario")
+	}
+	if r.Signal != "" {
+		sig, err := proc.ParseSignal(r.Signal)
+		if err != nil {
+			return err
+		}
+		return c.main.Signal(sig)
+	}
+	log, err := os.OpenFile(c.log, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return fmt.Errorf("reload: %w", err)
+	}
+	defer log.Close()
+	p, err := proc.Start(proc.Command{Path: r.Run[0], Args: r.Run[1:], Env: c.opts.Env, Dir: c.config.Dir, Stdout: log, Stderr: log})
+	if err != nil {
+		return fmt.Errorf("reload: %w", err)
+	}
+	select {
+	case <-p.Done():
+	case <-ctx.Done():
+		p.Kill()
+		return fmt.Errorf("reload: %w", ctx.Err())
+	}
+	if p.Exit().Failed() {
+		return fmt.Errorf("reload: %s: %s", strings.Join(r.Run, " "), p.Exit())
+	}
+	return nil
+}
+
+// Usages returns what each process of the command used, as last seen.
+func (c *Command) Usages() []Usage {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.SortedFunc(maps.Values(c.usages), func(a, b Usage) int { return a.PID - b.PID })
+}
+
+// monitor counts the processes until the target is stopped.
+func (c *Command) monitor() {
+	ended := c.main.Done()
+	for {
+		c.look()
+		c.mu.Lock()
+		wait := lookCalm
+		if clock.Since(c.stirred) < stirFor {
+			wait = lookStir
+		}
+		c.mu.Unlock()
+		timer := time.NewTimer(wait)
+		select {
+		case <-c.stop:
+			timer.Stop()
+			return
+		case <-ended:
+			c.look()
+			close(c.done)
+			ended = nil
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// look reads which workers live now, gives new ones their slots, and reports a
+// change of their number.
+func (c *Command) look() ([]proc.ID, error) {
+	table, err := proc.ReadTable()
+	if err != nil {
+		return nil, err
+	}
+	at := clock.Now()
+	tree := table.Tree(c.main.ID())
+	if len(tree) > 1 {
+		tree = tree[1:]
+	}
+	living := make([]proc.ID, len(tree))
+	for i, p := range tree {
+		living[i] = p.ID
+	}
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.assign(living)
+	for slot, id := range c.slots {
+		if slices.Contains(living, id) {
+			c.measure(id, fmt.Sprintf("worker %d", slot+1))
+		}
+	}
+	c.measure(c.main.ID(), "main")
+	if len(living) != c.ready && !c.stopping {
+		c.ready = len(living)
+		if c.opts.Observe != nil {
+			c.opts.Observe(Change{At: at, Ready: c.ready, Source: "command", What: plural(c.ready, "process", "processes") + " now"})
+		}
+	}
+	return living, nil
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// assign gives each process without a slot the lowest one that is free.
+func (c *Command) assign(living []proc.ID) {
+	for _, id := range living {
+		if slices.Contains(c.slots, id) {
+			continue
+		}
+		free := slices.IndexFunc(c.slots, func(old proc.ID) bool { return !slices.Contains(living, old) })
+		if free < 0 {
+			c.slots = append(c.slots, id)
+		} else {
+			c.slots[free] = id
+		}
+	}
+}
+
+// measure notes what a living process has used so far.
+func (c *Command) measure(id proc.ID, name string) {
+	p := process.Process{Pid: int32(id.PID)}
+	times, err := p.Times()
+	if err != nil {
+		return // it has just ended; what was seen last stays
+	}
+	u := c.usages[id]
+	u.Process, u.PID = name, id.PID
+	u.CPU = time.Duration((times.User + times.System) * float64(time.Second))
+	if mem, err := p.MemoryInfo(); err == nil {
+		u.RSSMax = max(u.RSSMax, int64(mem.RSS))
+	}
+	c.usages[id] = u
+}
