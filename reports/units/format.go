@@ -8,17 +8,19 @@ import (
 	"time"
 )
 
-// FormatDuration prints d for a reader: two or three significant digits below a
-// minute ("48 ms", "1.25 s"), whole larger and smaller unit above it
-// ("43 min 12 s", "8 h 45 min", "3 d 15 h").
+// FormatDuration prints d for a reader: two to four significant digits below a
+// minute ("48 ms", "1.25 s"), above it the larger and the smaller unit, rounded
+// ("43 min 12 s", "8 h 45 min", "3 d 15 h"). Only 0 prints as "0 ms".
 func FormatDuration(d time.Duration) string {
 	sign := ""
 	if d < 0 {
-		sign, d = "-", -d
+		sign, d = "-", -max(d, -math.MaxInt64)
 	}
 	switch {
 	case d == 0:
 		return "0 ms"
+	case d < time.Microsecond:
+		return fmt.Sprintf("%s%d ns", sign, d)
 	case d < 100*time.Microsecond:
 		return sign + trimmed(float64(d)/1e6, 3) + " ms"
 	case d < 10*time.Millisecond:
@@ -41,7 +43,7 @@ func FormatDuration(d time.Duration) string {
 		}
 		return fmt.Sprintf("%s%d %s", sign, r/u.large, u.largeName)
 	}
-	return sign + "1 min" // 59.95 s to 60 s
+	return sign + "1 min" // out of reach: 59.95 s rounds to a minute above
 }
 
 // trimmed prints v with at most digits decimals and no trailing zeros.
@@ -53,24 +55,31 @@ func trimmed(v float64, digits int) string {
 	return s
 }
 
-// FormatPercent prints a ratio with two decimals, and with more when they are
-// needed to tell it from 100 %: it is never rounded up to 100 %.
+// FormatPercent prints a ratio with two decimals, and with more where two would
+// hide what it differs from 0 % or 100 % by: "99.97 %", "99.9992 %", "0.0004 %".
+// Only 1 itself, or more, prints as "100 %", and only 0, or less, as "0 %"; NaN
+// prints as "unknown".
 func FormatPercent(ratio float64) string {
-	if ratio >= 1 {
+	switch {
+	case math.IsNaN(ratio):
+		return "unknown"
+	case ratio >= 1:
 		return "100 %"
+	case ratio <= 0:
+		return "0 %"
 	}
-	for digits := 2; digits <= 9; digits++ {
-		scale := math.Pow10(digits)
-		// Towards zero, after a rounding that only removes the binary noise.
-		v := math.Floor(math.Round(ratio*100*scale*1e3)/1e3) / scale
-		if digits == 2 && ratio < 0.9995 {
-			v = math.Round(ratio*100*scale) / scale
-		}
-		if ratio < 0.9999 || 100-v <= 20/scale {
-			return strconv.FormatFloat(v, 'f', digits, 64) + " %"
-		}
+	// Enough decimals for one significant digit of the distance to either end:
+	// then rounding cannot reach it.
+	distance := 100 * min(ratio, 1-ratio)
+	digits := max(2, int(math.Ceil(-math.Log10(distance)-1e-9)))
+	if digits > 14 {
+		return strconv.FormatFloat(ratio*100, 'g', 1, 64) + " %"
 	}
-	return "99.999999999 %"
+	text := strconv.FormatFloat(100*ratio, 'f', digits, 64)
+	for len(text)-strings.IndexByte(text, '.') > 3 && strings.HasSuffix(text, "0") {
+		text = text[:len(text)-1]
+	}
+	return text + " %"
 }
 
 // FormatCount prints n with separators of thousands: "13,012".
@@ -88,7 +97,7 @@ func FormatCount(n int64) string {
 
 // FormatRate prints events per second for a reader: "867/s", "0.42/s".
 func FormatRate(perSecond float64) string {
-	if perSecond >= 100 {
+	if perSecond >= 100 && perSecond < 1e15 {
 		return FormatCount(int64(math.Round(perSecond))) + "/s"
 	}
 	return strconv.FormatFloat(perSecond, 'g', 3, 64) + "/s"

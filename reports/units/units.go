@@ -10,6 +10,7 @@ package units
 import (
 	"fmt"
 	"math"
+	"math/big"
 	"strconv"
 	"strings"
 	"time"
@@ -53,27 +54,33 @@ var longUnits = map[byte]time.Duration{'d': 24 * time.Hour, 'w': 7 * 24 * time.H
 // says so, but for 0.
 func ParseDuration(s string) (time.Duration, error) {
 	rest, total := strings.TrimSpace(s), time.Duration(0)
-	if _, err := strconv.ParseFloat(rest, 64); err == nil && strings.Trim(rest, "+-0.") != "" {
+	if n, ok := parseNumber(rest); ok {
+		if n == 0 {
+			return 0, nil
+		}
 		return 0, fmt.Errorf("duration %q has no unit (write %ss or %sms)", s, rest, rest)
 	}
-	negative := strings.HasPrefix(rest, "-")
-	rest = strings.TrimPrefix(rest, "-")
+	rest, negative := strings.CutPrefix(rest, "-")
+	if rest == "" || strings.ContainsAny(rest, "+-") {
+		return 0, durationError(s)
+	}
 	for {
 		i := strings.IndexAny(rest, "dw")
-		if i <= 0 {
+		if i < 0 {
 			break
 		}
-		n, err := strconv.ParseFloat(rest[:i], 64)
+		n, ok := parseNumber(rest[:i])
 		v := n * float64(longUnits[rest[i]])
-		if err != nil || n < 0 || v+float64(total) > math.MaxInt64 {
+		// A float64 rounds MaxInt64 up to 2^63, which is too much already.
+		if !ok || v+float64(total) >= math.MaxInt64 {
 			return 0, durationError(s)
 		}
 		total += time.Duration(v)
 		rest = rest[i+1:]
 	}
-	if rest != "" || total == 0 {
+	if rest != "" {
 		v, err := time.ParseDuration(rest)
-		if err != nil || strings.HasPrefix(rest, "-") || total > math.MaxInt64-v {
+		if err != nil || total > math.MaxInt64-v {
 			return 0, durationError(s)
 		}
 		total += v
@@ -88,12 +95,31 @@ func durationError(s string) error {
 	return fmt.Errorf("%q is not a duration (such as 250ms, 15s, 1h30m or 30d)", s)
 }
 
+// parseNumber reads a plain decimal number: what strconv takes beyond that
+// (hexadecimal, NaN, Inf, underscores) is a slip in a scenario.
+func parseNumber(s string) (float64, bool) {
+	if strings.Trim(s, "+-0123456789.eE") != "" {
+		return 0, false
+	}
+	v, err := strconv.ParseFloat(s, 64)
+	return v, err == nil
+}
+
 // Ratio is a share from 0 to 1 that reads "99.9%" and "0.999".
 type Ratio float64
 
-// String prints r as a percentage with all its digits: "99.95%".
+// String prints r as a percentage with all its digits, so that [ParseRatio]
+// reads r again: "99.95%".
 func (r Ratio) String() string {
-	return strconv.FormatFloat(math.Round(float64(r)*1e12)/1e10, 'f', -1, 64) + "%"
+	// Shift the point of the shortest decimal form: 100 × 0.999 is 99.9 only
+	// on paper.
+	exact, ok := new(big.Rat).SetString(strconv.FormatFloat(float64(r), 'g', -1, 64))
+	if !ok { // NaN or infinite, which no ratio is
+		return strconv.FormatFloat(float64(r), 'f', -1, 64)
+	}
+	exact.Mul(exact, big.NewRat(100, 1))
+	decimals, _ := exact.FloatPrec()
+	return exact.FloatString(decimals) + "%"
 }
 
 // MarshalText implements [encoding.TextMarshaler].
@@ -119,13 +145,19 @@ func (Ratio) JSONSchema() *jsonschema.Schema {
 // likely lacks its percent sign.
 func ParseRatio(s string) (float64, error) {
 	number, percent := strings.CutSuffix(strings.TrimSpace(s), "%")
-	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+	number = strings.TrimSpace(number)
+	v, ok := parseNumber(number)
+	if !ok {
 		return 0, fmt.Errorf("%q is not a ratio (such as 99.9%% or 0.999)", s)
 	}
 	if percent {
-		v /= 100
-	} else if v > 1 {
+		// 99.9 / 100 is not the float64 nearest to 0.999, 99.9e-2 is.
+		if shifted, ok := parseNumber(number + "e-2"); ok {
+			v = shifted
+		} else {
+			v /= 100
+		}
+	} else if v > 1 && v <= 100 {
 		return 0, fmt.Errorf("ratio %q is above 1 (write %s%%)", s, number)
 	}
 	if v < 0 || v > 1 {
@@ -154,7 +186,7 @@ func (r *Rate) UnmarshalText(b []byte) error {
 // JSONSchema describes the text form and the plain number.
 func (Rate) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
-		{Type: "string", Pattern: `^[0-9]+(\.[0-9]+)?(/(s|m|h|d|week))?$`, Examples: []any{"500/s"}},
+		{Type: "string", Pattern: `^[0-9]+(\.[0-9]+)?(/(s|m|min|h|d|day|week|month|year))?$`, Examples: []any{"500/s"}},
 		{Type: "number", Minimum: "0"},
 	}}
 }
@@ -162,10 +194,10 @@ func (Rate) JSONSchema() *jsonschema.Schema {
 // ParseRate returns events per second.
 func ParseRate(s string) (float64, error) {
 	number, per, found := strings.Cut(strings.TrimSpace(s), "/")
-	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	v, ok := parseNumber(strings.TrimSpace(number))
 	seconds := map[string]float64{"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "day": 86400, "week": 7 * 86400, "month": 30 * 86400, "year": 365 * 86400}
 	d, known := seconds[strings.TrimSpace(per)]
-	if err != nil || (found && !known) || math.IsNaN(v) || math.IsInf(v, 0) {
+	if !ok || (found && !known) {
 		return 0, fmt.Errorf("%q is not a rate (such as 500/s or 30000/m)", s)
 	}
 	if v < 0 {
@@ -175,61 +207,4 @@ func ParseRate(s string) (float64, error) {
 		d = 1
 	}
 	return v / d, nil
-}
-
-// Bytes is a size that reads "16KiB", "200MB" and "512".
-type Bytes int64
-
-// byteUnits, longest first, so that "KiB" is not taken for "B". KB is 1000
-// bytes and KiB 1024 (IEC 80000-13).
-var byteUnits = []struct {
-	name string
-	size float64
-}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40}, {"kB", 1e3}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"B", 1}, {"", 1}}
-
-// String prints b in the largest unit that divides it: "16KiB".
-func (b Bytes) String() string {
-	for _, name := range []string{"TiB", "GiB", "MiB", "KiB", "TB", "GB", "MB", "kB"} {
-		for _, u := range byteUnits {
-			if u.name == name && b != 0 && int64(b)%int64(u.size) == 0 {
-				return strconv.FormatInt(int64(b)/int64(u.size), 10) + name
-			}
-		}
-	}
-	return strconv.FormatInt(int64(b), 10)
-}
-
-// MarshalText implements [encoding.TextMarshaler].
-func (b Bytes) MarshalText() ([]byte, error) { return []byte(b.String()), nil }
-
-// UnmarshalText implements [encoding.TextUnmarshaler] by [ParseBytes].
-func (b *Bytes) UnmarshalText(text []byte) error {
-	v, err := ParseBytes(string(text))
-	*b = Bytes(v)
-	return err
-}
-
-// JSONSchema describes the text form and the plain number.
-func (Bytes) JSONSchema() *jsonschema.Schema {
-	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
-		{Type: "string", Pattern: `^[0-9]+(\.[0-9]+)? ?([KMGT]iB|[kKMGT]B|B)?$`, Examples: []any{"16KiB", "200MB"}},
-		{Type: "integer", Minimum: "0"},
-	}}
-}
-
-// ParseBytes returns a number of bytes; a negative one is an error.
-func ParseBytes(s string) (int64, error) {
-	text := strings.TrimSpace(s)
-	for _, u := range byteUnits {
-		number, ok := strings.CutSuffix(text, u.name)
-		if !ok {
-			continue
-		}
-		v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-		if err != nil || v < 0 || v*u.size >= math.MaxInt64 {
-			break
-		}
-		return int64(v * u.size), nil
-	}
-	return 0, fmt.Errorf("%q is not a size (such as 512, 16KiB or 200MB)", s)
 }
