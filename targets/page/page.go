@@ -1,0 +1,239 @@
+// Package page is a file of counters that a target's processes and their
+// controller share as memory, one [Entry] for each process that ever ran. What
+// a process counted survives it, even SIGKILL, and reading costs neither side a
+// message: it works while the master is frozen or dead.
+//
+// Whoever starts processes makes the page with [Create], takes an [Entry] for
+// each with [Page.Add], and writes when it ended. The process opens the same
+// file and counts in its entry. [Page.Processes] reads them all.
+package page
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"slices"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/hachaos/hachaos/loadgen/clock"
+	"github.com/hachaos/hachaos/targets/proc"
+)
+
+// capacity is how many processes a page remembers; beyond it the entry of the
+// one that ended first is used again.
+const capacity = 4096
+
+// entrySize is that of two cache lines, so that no two processes write to the
+// same one, nor to one that the processor fetches along with it.
+const entrySize = 128
+
+// Entry is what one process counts. All of it may be read and written by
+// several processes at once.
+type Entry struct {
+	pid, born      atomic.Int64 // proc.ID
+	started, ended atomic.Int64 // clock.Time; ended is 0 while it lives
+	slot, life     atomic.Int64
+	generation     atomic.Int64
+	ready          atomic.Int64
+	cpu, rss       atomic.Int64 // ns, bytes
+	restarts       atomic.Int64
+
+	Served   atomic.Int64 // requests of the application that were answered
+	InFlight atomic.Int64 // requests of the application that are being worked on
+	Busy     atomic.Int64 // processor tokens in use
+	offer    atomic.Uint64
+	_        int64
+}
+
+var _ [entrySize]byte = [unsafe.Sizeof(Entry{})]byte{}
+
+// Page is a mapped page.
+type Page struct {
+	file    *os.File
+	memory  []byte
+	entries []Entry
+	next    int
+}
+
+// Process is what is known of one process.
+type Process struct {
+	ID         proc.ID
+	Slot       int // of a worker, from 1; 0 is the master
+	Life       int // which process of its slot it is, from 1
+	Generation int // 1, and one more with each reload
+	Restarts   int // how often a process of the slot had been replaced before
+	Started    clock.Time
+	Ended      clock.Time // 0 while it lives
+	Ready      bool
+	Served     int64
+	InFlight   int64
+	CPU        time.Duration // what it used in all; 0 while it lives
+	RSSMax     int64         // bytes, as it last reported itself; 0 if it never did
+}
+
+// Create makes an empty page in a new file that only this user may open.
+func Create(path string) (*Page, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("create the page of counters: %w", err)
+	}
+	if err := f.Truncate(capacity * entrySize); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("create the page of counters: %w", err)
+	}
+	return Map(f)
+}
+
+// Open opens an existing page.
+func Open(path string) (*Page, error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open the page of counters: %w", err)
+	}
+	return Map(f)
+}
+
+// Map maps the page in an open file, such as an inherited one, and owns the
+// file from then on, even if that fails.
+func Map(f *os.File) (*Page, error) {
+	info, err := f.Stat()
+	if err == nil && info.Size() < capacity*entrySize {
+		err = fmt.Errorf("it has %d bytes instead of %d", info.Size(), capacity*entrySize)
+	}
+	var memory []byte
+	if err == nil {
+		memory, err = mapFile(f, capacity*entrySize)
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("map the page of counters: %w", err)
+	}
+	entries := unsafe.Slice((*Entry)(unsafe.Pointer(unsafe.SliceData(memory))), capacity)
+	return &Page{file: f, memory: memory, entries: entries}, nil
+}
+
+// File is the page's file, to be inherited by a process that maps it.
+func (p *Page) File() *os.File { return p.file }
+
+// Close unmaps the page. Its entries must not be used any more.
+func (p *Page) Close() error {
+	err := unmap(p.memory)
+	if cerr := p.file.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// Add takes an entry for a process that is about to start. One process alone
+// adds.
+func (p *Page) Add(slot, life, generation, restarts int) (index int, e *Entry) {
+	index = p.next
+	if index < capacity {
+		p.next++
+	} else {
+		index = p.oldest()
+	}
+	e = &p.entries[index]
+	e.pid.Store(0)
+	for _, counter := range []*atomic.Int64{&e.born, &e.ended, &e.ready, &e.cpu, &e.rss, &e.Served, &e.InFlight, &e.Busy} {
+		counter.Store(0)
+	}
+	e.offer.Store(0)
+	e.slot.Store(int64(slot))
+	e.life.Store(int64(life))
+	e.generation.Store(int64(generation))
+	e.restarts.Store(int64(restarts))
+	e.started.Store(int64(clock.Now()))
+	return index, e
+}
+
+// oldest is the index of the process that ended first.
+func (p *Page) oldest() int {
+	oldest := 0
+	for i := range p.entries {
+		ended, best := p.entries[i].ended.Load(), p.entries[oldest].ended.Load()
+		if ended != 0 && (best == 0 || ended < best) {
+			oldest = i
+		}
+	}
+	return oldest
+}
+
+// Entry returns the entry at an index that [Page.Add] gave.
+func (p *Page) Entry(index int) (*Entry, error) {
+	if index < 0 || index >= capacity {
+		return nil, fmt.Errorf("the page of counters has no entry %d", index)
+	}
+	return &p.entries[index], nil
+}
+
+// Processes lists every process that ever ran, in the order in which they
+// started.
+func (p *Page) Processes() []Process {
+	var all []Process
+	for i := range p.entries {
+		if e := &p.entries[i]; e.pid.Load() != 0 {
+			all = append(all, e.Process())
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Process) int { return cmp.Compare(a.Started, b.Started) })
+	return all
+}
+
+// Process reads an entry.
+func (e *Entry) Process() Process {
+	return Process{
+		ID:         proc.ID{PID: int(e.pid.Load()), Started: e.born.Load()},
+		Slot:       int(e.slot.Load()),
+		Life:       int(e.life.Load()),
+		Generation: int(e.generation.Load()),
+		Restarts:   int(e.restarts.Load()),
+		Started:    clock.Time(e.started.Load()),
+		Ended:      clock.Time(e.ended.Load()),
+		Ready:      e.ready.Load() != 0,
+		Served:     e.Served.Load(),
+		InFlight:   e.InFlight.Load(),
+		CPU:        time.Duration(e.cpu.Load()),
+		RSSMax:     e.rss.Load(),
+	}
+}
+
+// Start notes which process the entry belongs to.
+func (e *Entry) Start(id proc.ID) {
+	e.born.Store(id.Started)
+	e.pid.Store(int64(id.PID))
+}
+
+// SetReady notes whether the process takes requests.
+func (e *Entry) SetReady(ready bool) {
+	if ready {
+		e.ready.Store(1)
+	} else {
+		e.ready.Store(0)
+	}
+}
+
+// End notes that the process has ended, and what it used. How much memory it
+// had is what it reported itself: what the system says of a child that has
+// ended (ru_maxrss) includes its parent's memory from before exec.
+func (e *Entry) End(x proc.Exit) {
+	e.SetReady(false)
+	e.InFlight.Store(0)
+	e.Busy.Store(0)
+	e.cpu.Store(int64(x.CPU))
+	e.ended.Store(int64(clock.Now()))
+}
+
+// SetRSSMax notes the most memory that the process has had, in bytes.
+func (e *Entry) SetRSSMax(n int64) { e.rss.Store(n) }
+
+// Offer puts something up under a number other than 0, for whoever claims it
+// first. An entry has one offer at a time.
+func (e *Entry) Offer(n uint64) { e.offer.Store(n) }
+
+// Claim takes what was offered under the number; false says that the other side
+// had it already. The page decides, so it needs no message, and stays right if
+// either side is frozen or dies.
+func (e *Entry) Claim(n uint64) bool { return e.offer.CompareAndSwap(n, 0) }
