@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hachaos/hachaos/loadgen/clock"
+	"github.com/hachaos/hachaos/targets/proc"
 )
 
 // Target is a service under test: it can be started, addressed and stopped.
@@ -28,6 +29,7 @@ type Target interface {
 type Worker struct {
 	Slot    int // from 1; a replacement takes over its predecessor's slot
 	PID     int
+	ID      proc.ID
 	Started clock.Time
 	Ready   bool
 }

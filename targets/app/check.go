@@ -14,6 +14,9 @@ func (c *Config) Check(report func(path, message string)) {
 	if c.Work < 0 {
 		report("work", "work is negative")
 	}
+	if c.Wait < 0 {
+		report("wait", "wait is negative")
+	}
 	if c.Crash == nil {
 		return
 	}

@@ -6,6 +6,7 @@ import "github.com/hachaos/hachaos/reports/units"
 // and never crashes.
 type Config struct {
 	Work  units.Duration `yaml:"work" json:"work,omitempty" jsonschema:"description=Processor time that each request to / burns,default=0s"`
+	Wait  units.Duration `yaml:"wait" json:"wait,omitempty" jsonschema:"description=Time that each request to / waits before it works: something slow that needs no processor,default=0s"`
 	Crash *Crash         `yaml:"crash" json:"crash,omitempty" jsonschema:"description=Each process ends itself after a random time"`
 }
 

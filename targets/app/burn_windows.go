@@ -1,0 +1,30 @@
+package app
+
+import (
+	"sync"
+	"time"
+)
+
+// burn uses d of processor time: it computes as many slices as fit d when
+// nothing else runs. Windows counts a thread's time in ticks of 15.6 ms, too
+// coarse to look at.
+func burn(d time.Duration) {
+	for range int(d/sliceTime()) + 1 {
+		compute(slice)
+	}
+}
+
+// sliceTime is the shortest of several measurements of a slice, the one that
+// nothing interrupted.
+var sliceTime = sync.OnceValue(func() time.Duration {
+	const slices = 20
+	best := time.Duration(1<<63 - 1)
+	for range 50 {
+		start := time.Now()
+		for range slices {
+			compute(slice)
+		}
+		best = min(best, time.Since(start))
+	}
+	return max(best/slices, 1)
+})

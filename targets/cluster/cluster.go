@@ -1,0 +1,106 @@
+// Package cluster is the reference cluster: a master process that starts,
+// replaces and reloads worker processes, and lets connections reach them.
+//
+// [RunMaster] is the whole master and [RunWorker] a whole worker; both are
+// commands of the same binary. The master starts workers (spawn.go, restart.go),
+// each of which dials it over a socket (wire.go, link.go) and says when it is
+// ready. Connections come to a worker in one of two ways: the master accepts
+// them and hands them over (dispatch_handoff.go), or all workers accept on one
+// inherited listener (dispatch_shared.go). [Client] asks a running master for
+// its status and gives it orders (control.go).
+//
+// What workers count survives them in a page that they share with the master,
+// see package page.
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Lifeline is how long a worker goes on without a master.
+const Lifeline = 30 * time.Second
+
+// Options say what a master runs, and where it can be reached.
+type Options struct {
+	Config Config
+	// Listen is the address for clients, host:port; port 0 chooses one.
+	Listen string
+	// Dir holds the control socket, the workers' socket and the page of counters.
+	// It is made if need be, belongs to this user alone, and serves one master at
+	// a time. Its path is short: a socket's path has some 100 bytes.
+	Dir string
+	// Seed decides when workers crash that are to crash.
+	Seed uint64
+	// Command starts a worker: program and arguments.
+	Command []string
+	// Output is where workers write what they print; nil is this process's
+	// standard error.
+	Output *os.File
+	// Ready is told once, in one line of JSON (see [Ready]), when the master
+	// listens and can be controlled; its workers need not be ready then. May be nil.
+	Ready io.Writer
+	// Lifeline is how long a worker goes on without a master; 0 is [Lifeline].
+	Lifeline time.Duration
+	Log      *slog.Logger
+}
+
+// Ready is what a master says when it listens.
+type Ready struct {
+	PID     int    `json:"pid"`
+	Address string `json:"address"`
+}
+
+// maxDir leaves room for the names of the sockets below the 104 bytes that
+// every Unix allows (BSD and macOS have the fewest).
+const maxDir = 104 - len("/control.sock") - 1
+
+func (o *Options) setDefaults() {
+	o.Config.SetDefaults()
+	o.Config.Workers = Workers(o.Config.Workers.Number())
+	if o.Lifeline == 0 {
+		o.Lifeline = Lifeline
+	}
+	if o.Output == nil {
+		o.Output = os.Stderr
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+}
+
+func (o *Options) check() error {
+	var mistakes []error
+	o.Config.Check(func(path, message string) {
+		mistakes = append(mistakes, fmt.Errorf("%s: %s", path, message))
+	})
+	if len(o.Command) == 0 {
+		mistakes = append(mistakes, errors.New("there is no command that starts a worker"))
+	}
+	if len(o.Dir) > maxDir {
+		mistakes = append(mistakes, fmt.Errorf("the control directory's path %s has %d bytes; sockets in it allow %d (choose a shorter one)", o.Dir, len(o.Dir), maxDir))
+	}
+	return errors.Join(mistakes...)
+}
+
+// DefaultDir is the control directory of a cluster that was given none:
+// hachaos in the user's runtime directory, or one of the user's own in the
+// directory for temporary files.
+func DefaultDir() string {
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+		return filepath.Join(dir, "hachaos")
+	}
+	return filepath.Join(os.TempDir(), fmt.Sprintf("hachaos-%d", os.Getuid()))
+}
+
+// PageFile is the page of counters of the master in a control directory.
+func PageFile(dir string) string { return filepath.Join(dir, "page") }
+
+func controlSocket(dir string) string { return filepath.Join(dir, "control.sock") }
+func workerSocket(dir string) string  { return filepath.Join(dir, "workers.sock") }
+func lockFile(dir string) string      { return filepath.Join(dir, "lock") }

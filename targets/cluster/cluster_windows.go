@@ -1,0 +1,15 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+)
+
+var errUnix = errors.New("the reference cluster needs Unix: it passes open connections between processes, which Windows cannot (use the target single, or hachaos under WSL)")
+
+// RunMaster returns an error that says so.
+func RunMaster(context.Context, Options) error { return errUnix }
+
+// RunWorker returns an error that says so.
+func RunWorker(context.Context, *slog.Logger) error { return errUnix }

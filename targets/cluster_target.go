@@ -1,0 +1,270 @@
+package targets
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/hachaos/hachaos/loadgen/clock"
+	"github.com/hachaos/hachaos/targets/cluster"
+	"github.com/hachaos/hachaos/targets/page"
+	"github.com/hachaos/hachaos/targets/proc"
+)
+
+// Cluster is the reference cluster as a target: its master is a process of its
+// own, which starts the workers.
+type Cluster struct {
+	config cluster.Config
+	opts   Options
+	dir    string // the master's control directory
+	log    string
+	client cluster.Client
+	done   chan struct{} // closed when the master has ended although nobody stopped it
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	main     *proc.Process
+	address  string
+	counters *counters
+	stopping chan struct{}
+	once     sync.Once
+}
+
+// NewCluster returns a cluster target that has not been started.
+func NewCluster(config cluster.Config, opts Options) *Cluster {
+	config.SetDefaults()
+	dir := filepath.Join(opts.Folder, "cluster")
+	return &Cluster{
+		config:   config,
+		opts:     opts,
+		dir:      dir,
+		log:      filepath.Join(opts.Folder, "cluster.log"),
+		client:   cluster.Client{Dir: dir},
+		done:     make(chan struct{}),
+		stopping: make(chan struct{}),
+	}
+}
+
+// Start implements [Target]. The master listens when it returns; its workers
+// may not be ready.
+func (c *Cluster) Start(ctx context.Context) error {
+	ready, err := c.launch(ctx)
+	if err != nil {
+		return fmt.Errorf("start the cluster: %w", err)
+	}
+	c.address = ready.Address
+	p, err := page.Open(cluster.PageFile(c.dir))
+	if err != nil {
+		c.main.Stop(ctx)
+		return fmt.Errorf("start the cluster: %w", err)
+	}
+	c.counters = newCounters(p, func(slot int) string {
+		if slot == 0 {
+			return "master"
+		}
+		return "worker " + strconv.Itoa(slot)
+	})
+	watching, cancel := context.WithCancel(context.Background())
+	c.cancel = cancel
+	c.wg.Go(func() { c.watch(watching) })
+	c.wg.Go(c.await)
+	return nil
+}
+
+// launch starts the master and waits until it says that it listens.
+func (c *Cluster) launch(ctx context.Context) (cluster.Ready, error) {
+	var ready cluster.Ready
+	config := filepath.Join(c.opts.Folder, "cluster.json")
+	text, err := json.Marshal(c.config)
+	if err != nil {
+		return ready, err
+	}
+	if err := os.WriteFile(config, text, 0o600); err != nil {
+		return ready, err
+	}
+	log, err := os.OpenFile(c.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return ready, err
+	}
+	defer log.Close()
+	r, w, err := os.Pipe()
+	if err != nil {
+		return ready, err
+	}
+	defer r.Close()
+	c.main, err = proc.Start(proc.Command{
+		Path: c.opts.Self[0],
+		Args: append(slices.Clone(c.opts.Self[1:]), "cluster", "--config", config, "--dir", c.dir,
+			"--listen", "127.0.0.1:0", "--seed", strconv.FormatUint(c.opts.Seed, 10), "--ready-fd", "3"),
+		Env:    c.opts.Env,
+		Stdout: log, Stderr: log,
+		Files: []*os.File{w},
+	})
+	w.Close()
+	if err != nil {
+		return ready, err
+	}
+	if c.opts.OnStart != nil {
+		c.opts.OnStart(c.main.ID())
+	}
+	stop := context.AfterFunc(ctx, func() { _ = r.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if err := json.NewDecoder(r).Decode(&ready); err == nil {
+		return ready, nil
+	}
+	if ctx.Err() != nil {
+		c.main.Kill()
+		return ready, withTail(fmt.Errorf("the master does not listen: %w", ctx.Err()), c.log)
+	}
+	return ready, withTail(fmt.Errorf("the master ended before it listened: %s", c.main.Exit()), c.log)
+}
+
+// watch passes on what the master says of its workers.
+func (c *Cluster) watch(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := c.client.Watch(ctx, func(change cluster.Change) error {
+			c.observe(Change{At: change.At, Ready: change.Ready, Source: "cluster", What: change.What})
+			return nil
+		})
+		if err == nil || errors.Is(err, cluster.ErrNoMaster) {
+			return
+		}
+	}
+}
+
+func (c *Cluster) observe(change Change) {
+	if c.opts.Observe != nil {
+		c.opts.Observe(change)
+	}
+}
+
+// await waits for the master's end.
+func (c *Cluster) await() {
+	exit := c.main.Exit()
+	select {
+	case <-c.stopping:
+		return
+	default:
+	}
+	// Workers that accept for themselves do so without a master, for a while.
+	ready := 0
+	if c.config.Dispatch == "shared" {
+		for _, w := range c.counters.workers() {
+			if w.Ready {
+				ready++
+			}
+		}
+	}
+	c.observe(Change{At: clock.Now(), Ready: ready, Source: "cluster", What: fmt.Sprintf("the master (pid %d) %s", c.main.PID(), inWords(exit))})
+	close(c.done)
+}
+
+// URL implements [Target].
+func (c *Cluster) URL() string { return "http://" + c.address + "/" }
+
+// Done implements [Target]: it is closed when the master has ended.
+func (c *Cluster) Done() <-chan struct{} { return c.done }
+
+// Err implements [Target].
+func (c *Cluster) Err() error {
+	select {
+	case <-c.done:
+		return withTail(fmt.Errorf("the cluster's master (pid %d) ended: %s", c.main.PID(), c.main.Exit()), c.log)
+	default:
+		return nil
+	}
+}
+
+// Stop implements [Target]. It ends workers too that the master has left
+// behind. What was counted can be asked for afterwards.
+func (c *Cluster) Stop(ctx context.Context) error {
+	if c.counters == nil {
+		return nil
+	}
+	c.once.Do(func() {
+		c.counters.usages() // while they can be measured
+		close(c.stopping)
+		c.main.Stop(ctx)
+		for _, w := range c.counters.workers() {
+			// One that has just ended by itself is what was wanted.
+			_ = proc.Signal(w.ID, os.Kill)
+		}
+		c.cancel()
+		c.wg.Wait()
+		c.counters.close()
+	})
+	return nil
+}
+
+// Log is the file that the output of master and workers goes to.
+func (c *Cluster) Log() string { return c.log }
+
+// Main returns the master; false if it has ended.
+func (c *Cluster) Main() (proc.ID, bool) {
+	select {
+	case <-c.main.Done():
+		return proc.ID{}, false
+	default:
+		return c.main.ID(), true
+	}
+}
+
+// Slots is the number of workers that the cluster is to have.
+func (c *Cluster) Slots() int { return c.config.Workers.Number() }
+
+// Workers lists the living workers by slot; in a reload a slot may have two,
+// the older one first.
+func (c *Cluster) Workers() ([]Worker, error) { return c.counters.workers(), nil }
+
+// All lists the living processes, the master first.
+func (c *Cluster) All() ([]proc.Info, error) {
+	var all []proc.Info
+	add := func(id proc.ID) {
+		if info, err := proc.Lookup(id.PID); err == nil && info.ID == id && !info.Zombie {
+			all = append(all, info)
+		}
+	}
+	add(c.main.ID())
+	for _, w := range c.counters.workers() {
+		add(w.ID)
+	}
+	return all, nil
+}
+
+// Exit lets the worker in a slot end itself at once with an exit code, as if it
+// had crashed.
+func (c *Cluster) Exit(ctx context.Context, slot, code int) error {
+	return c.client.Exit(ctx, slot, code)
+}
+
+// Reload replaces every worker, and returns once that is done.
+func (c *Cluster) Reload(ctx context.Context) error { return c.client.Reload(ctx) }
+
+// Status is what the master says of itself.
+func (c *Cluster) Status(ctx context.Context) (cluster.Status, error) { return c.client.Status(ctx) }
+
+// Usages returns what each process that ever ran has used, the master first.
+func (c *Cluster) Usages() []Usage {
+	usages := c.counters.usages()
+	select {
+	case <-c.main.Done():
+		for i := range usages {
+			if usages[i].PID == c.main.PID() {
+				usages[i].CPU = c.main.Exit().CPU
+			}
+		}
+	default:
+	}
+	return usages
+}
+
+// Served returns how many requests each worker that ever ran has served, by
+// pid.
+func (c *Cluster) Served() map[int]int64 { return c.counters.served() }
