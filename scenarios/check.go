@@ -74,7 +74,25 @@ func (k *checker) find(path string) (n *node, exact bool, at place) {
 }
 
 func (k *checker) under(prefix string) func(path, message string) {
-	return func(path, message string) { k.report(strings.TrimSuffix(prefix+"."+path, "."), message) }
+	return func(path, message string) {
+		k.report(strings.TrimSuffix(prefix+"."+path, "."), withSubject(path, message))
+	}
+}
+
+// withSubject completes a message that begins with its verb, "must be positive",
+// by the key that it is about.
+func withSubject(path, message string) string {
+	verb, _, _ := strings.Cut(message, " ")
+	switch verb {
+	case "has", "must", "needs", "goes", "is", "means":
+	default:
+		return message
+	}
+	key := path[strings.LastIndexByte(path, '.')+1:]
+	if key == "" {
+		key = "this entry"
+	}
+	return key + " " + message
 }
 
 // check reports everything that is wrong with s beyond its form.
@@ -85,6 +103,7 @@ func (s *Scenario) check(k *checker) {
 	s.checkTarget(k)
 	s.parts(func(path string, p part) { p.Check(k.under(path)) })
 	s.checkReady(k)
+	s.checkTimeouts(k)
 	s.checkNames(k)
 	if len(s.Load) == 0 && k.root.get("load") != nil {
 		k.report("load", "load is empty: it needs at least one stream")
@@ -144,6 +163,22 @@ func (s *Scenario) checkReady(k *checker) {
 	}
 	if len(s.Ready.Status) == 0 {
 		k.report("ready.status", "status is empty: no answer would do")
+	}
+}
+
+// checkTimeouts looks at times that would be their defaults were they left out,
+// and that make no sense if they are written as zero.
+func (s *Scenario) checkTimeouts(k *checker) {
+	for i := range s.Load {
+		if s.Load[i].Timeout == 0 {
+			k.report(fmt.Sprintf("load.%d.timeout", i), "timeout must be longer than 0s")
+		}
+	}
+	if s.Probe.Every == 0 {
+		k.report("probe.every", "every must be at least 1ms")
+	}
+	if s.Probe.Timeout == 0 {
+		k.report("probe.timeout", "timeout must be longer than 0s")
 	}
 }
 
@@ -331,6 +366,8 @@ func (s *Scenario) checkTemplates(k *checker) {
 		switch {
 		case errors.As(err, &wrong):
 			k.reportInside(path, wrong.Offset, wrong.Message)
+		case strings.Contains(path, ".headers.") && value != text && strings.ContainsAny(value, "\r\n\x00"):
+			k.report(path, "a variable's value breaks the line that a header field is")
 		case path == "target.url", path == "target.command.url":
 			if message := s.checkURL(value); message != "" && value != "" {
 				k.report(path, message)

@@ -35,6 +35,7 @@ type field struct {
 
 // keyTag holds the constraints of a field's jsonschema tag.
 type keyTag struct {
+	fallback         string // its default
 	enum             []string
 	minimum, maximum *int64
 }
@@ -73,6 +74,8 @@ func parseKeyTag(s string) keyTag {
 		name, value, _ := strings.Cut(part, "=")
 		n, _ := strconv.ParseInt(value, 10, 64)
 		switch name {
+		case "default":
+			tag.fallback = value
 		case "enum":
 			tag.enum = append(tag.enum, value)
 		case "minimum":
@@ -93,8 +96,8 @@ func (d *decoder) mistake(n *node, around *node, at place, message string) {
 	}
 }
 
-// object fills a struct from a mapping.
-func (d *decoder) object(n *node, v reflect.Value) {
+// object fills a struct from a mapping, which stands under a key at keyAt.
+func (d *decoder) object(n *node, v reflect.Value, keyAt place) {
 	fields := fieldsOf(v.Type())
 	for _, e := range n.entries {
 		i := slices.IndexFunc(fields, func(f field) bool { return f.key == e.key })
@@ -106,7 +109,7 @@ func (d *decoder) object(n *node, v reflect.Value) {
 	}
 	for _, f := range fields {
 		if f.required && n.get(f.key) == nil && !d.tainted[n] {
-			d.c.add(n.at, fmt.Sprintf("%s is missing here", f.key))
+			d.c.add(keyAt, fmt.Sprintf("%s is missing here", f.key))
 		}
 	}
 }
@@ -140,6 +143,10 @@ var (
 
 // value fills v from n, which stands in around under a key at keyAt.
 func (d *decoder) value(n, around *node, v reflect.Value, tag keyTag, keyAt place) {
+	if n.broken {
+		d.tainted[n], d.tainted[around] = true, true
+		return
+	}
 	if v.Kind() == reflect.Pointer && n.kind != null {
 		if v.IsNil() {
 			v.Set(reflect.New(v.Type().Elem()))
@@ -167,14 +174,14 @@ func (d *decoder) value(n, around *node, v reflect.Value, tag keyTag, keyAt plac
 		case n.kind != mapping:
 			wrong("a mapping (key: value)")
 		default:
-			d.object(n, v)
+			d.object(n, v, keyAt)
 		}
 	case reflect.Slice:
 		if n.kind != sequence {
 			wrong("a list")
 			return
 		}
-		if v.Len() != len(n.items) {
+		if v.IsNil() || v.Len() != len(n.items) {
 			v.Set(reflect.MakeSlice(v.Type(), len(n.items), len(n.items)))
 		}
 		for i, item := range n.items {
@@ -209,7 +216,7 @@ func (d *decoder) value(n, around *node, v reflect.Value, tag keyTag, keyAt plac
 func expectation(v reflect.Value) string {
 	switch {
 	case v.Addr().Type().Implements(textType):
-		return "a value"
+		return "a single value"
 	case v.Kind() == reflect.Bool:
 		return "true or false"
 	case v.CanInt(), v.CanUint():
@@ -259,6 +266,9 @@ func (d *decoder) text(n, around *node, v reflect.Value) {
 func setScalar(n *node, v reflect.Value, tag keyTag) string {
 	switch {
 	case v.Kind() == reflect.String:
+		if n.text == "" && tag.fallback != "" {
+			return "an empty text (leave the key out for its default, " + tag.fallback + ")"
+		}
 		if len(tag.enum) > 0 && !slices.Contains(tag.enum, n.text) {
 			return notOneOf(n.text, tag.enum)
 		}

@@ -97,11 +97,10 @@ func LoadBytes(file string, data []byte, opts Options) (*Scenario, error) {
 // and then what it says wins again, a zero too.
 func decode(root *node, s *Scenario, c *collector) map[*node]bool {
 	d := &decoder{c: c, tainted: map[*node]bool{}}
-	d.object(root, reflect.ValueOf(s).Elem())
+	d.object(root, reflect.ValueOf(s).Elem(), root.at)
 	s.setDefaults()
 	again := &decoder{c: &collector{}, tainted: map[*node]bool{}}
-	again.object(root, reflect.ValueOf(s).Elem())
-	s.setDerived()
+	again.object(root, reflect.ValueOf(s).Elem(), root.at)
 	return d.tainted
 }
 

@@ -3,9 +3,11 @@ package scenarios
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Mistake is one thing that is wrong with a scenario, and where.
@@ -121,7 +123,7 @@ func (s *source) excerpt(line, column int) string {
 	if line < 1 || line > len(s.lines) {
 		return ""
 	}
-	runes := []rune(s.lines[line-1])
+	runes := []rune(mask(s.lines[line-1]))
 	column = max(1, min(column, len(runes)+1))
 	from := 0
 	if len(runes) > widest {
@@ -144,6 +146,28 @@ func (s *source) excerpt(line, column int) string {
 		}
 	}
 	return fmt.Sprintf("  %s | %s\n  %s | %s^", number, text.String(), strings.Repeat(" ", len(number)), below.String())
+}
+
+var (
+	userInfo   = regexp.MustCompile(`://[^/@\s]+@`)
+	credential = regexp.MustCompile(`(?i)\b(?:authorization|cookie|x-api-key)["']?\s*:[^,}]+`)
+)
+
+// mask replaces credentials in a line by as many asterisks, so that columns stay
+// where they are.
+func mask(line string) string {
+	stars := func(text, keep string) string {
+		return keep + strings.Repeat("*", utf8.RuneCountInString(text)-utf8.RuneCountInString(keep))
+	}
+	line = userInfo.ReplaceAllStringFunc(line, func(m string) string {
+		return stars(m[:len(m)-1], "://") + "@"
+	})
+	return credential.ReplaceAllStringFunc(line, func(m string) string {
+		if strings.Contains(m, "${") { // a template shows nothing of its value
+			return m
+		}
+		return stars(m, m[:strings.IndexByte(m, ':')+1])
+	})
 }
 
 // oneLine keeps a message on one line and free of control characters, whatever

@@ -114,10 +114,9 @@ func (s *Scenario) Duration() (time.Duration, bool) {
 	return longest, len(s.Load) > 0
 }
 
-// part is a part of a scenario that another package knows: it fills in its own
-// defaults and reports what is wrong with it, by path.
+// part is a part of a scenario that another package knows: it reports what is
+// wrong with it, by path.
 type part interface {
-	SetDefaults()
 	Check(report func(path, message string))
 }
 
@@ -133,41 +132,40 @@ func (s *Scenario) parts(visit func(path string, p part)) {
 		visit("target.command", s.Target.Command)
 	}
 	for i := range s.Load {
-		if p, ok := any(&s.Load[i]).(part); ok {
-			visit(fmt.Sprintf("load.%d", i), p)
-		}
+		visit(fmt.Sprintf("load.%d", i), &s.Load[i])
 	}
-	if p, ok := any(&s.Probe).(part); ok {
-		visit("probe", p)
-	}
+	visit("probe", &s.Probe)
 	for i := range s.Chaos {
 		visit(fmt.Sprintf("chaos.%d", i), &s.Chaos[i])
 	}
 }
 
-// setDefaults fills in what the file leaves open and what stands on its own.
+// setDefaults fills in what the file leaves open.
 func (s *Scenario) setDefaults() {
 	s.Warmup = units.Duration(time.Second)
-	s.Ready.Timeout = units.Duration(10 * time.Second)
-	s.Ready.Status = []loadgen.StatusRange{{From: 200, To: 399}}
+	if s.Target.Cluster != nil {
+		s.Target.Cluster.SetDefaults()
+	}
+	if s.Target.Single != nil {
+		s.Target.Single.SetDefaults()
+	}
+	if s.Target.Command != nil {
+		s.Target.Command.SetDefaults()
+	}
+	var first loadgen.Request
+	for i := range s.Load {
+		s.Load[i].SetDefaults()
+		first = s.Load[0].Requests[0]
+	}
+	s.Probe.SetDefaults(first)
+	for i := range s.Chaos {
+		s.Chaos[i].SetDefaults()
+	}
+	s.Ready = Ready{Path: s.Probe.Path, Timeout: units.Duration(10 * time.Second), Status: []loadgen.StatusRange{{From: 200, To: 399}}}
+	if s.Target.Cluster != nil || s.Target.Single != nil {
+		s.Ready.Path = "/ready"
+	}
 	if s.Budget != nil {
 		s.Budget.Window = units.Duration(30 * 24 * time.Hour)
-	}
-	s.parts(func(_ string, p part) { p.SetDefaults() })
-}
-
-// setDerived fills in the defaults that follow from other values.
-func (s *Scenario) setDerived() {
-	if s.Probe.Path == "" {
-		s.Probe.Path = "/"
-		if len(s.Load) > 0 && len(s.Load[0].Requests) > 0 {
-			s.Probe.Path = s.Load[0].Requests[0].Path
-		}
-	}
-	if s.Ready.Path == "" {
-		s.Ready.Path = s.Probe.Path
-		if s.Target.Cluster != nil || s.Target.Single != nil {
-			s.Ready.Path = "/ready"
-		}
 	}
 }

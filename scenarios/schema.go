@@ -5,7 +5,9 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/hachaos/hachaos/reports"
+	"github.com/hachaos/hachaos/chaos"
+	"github.com/hachaos/hachaos/loadgen"
+	"github.com/hachaos/hachaos/targets"
 	"github.com/invopop/jsonschema"
 )
 
@@ -21,14 +23,16 @@ func reflectSchema() *jsonschema.Schema {
 	r := &jsonschema.Reflector{Anonymous: true, DoNotReference: true, Mapper: mapType}
 	schema := r.Reflect(&Scenario{})
 	schema.Title = "hachaos scenario"
-	addDefaults(schema, reflect.TypeFor[Scenario]())
+	complete(schema, reflect.TypeFor[Scenario]())
 	return schema
 }
 
 // mapType describes the types that are written otherwise than their fields say.
 func mapType(t reflect.Type) *jsonschema.Schema {
 	switch t {
-	case reflect.TypeFor[reports.Objective]():
+	case durationType:
+		return &jsonschema.Schema{Type: "string", Pattern: `^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h|d|w))+)$`, Examples: []any{"250ms", "15s", "1h30m"}}
+	case objectiveType:
 		return &jsonschema.Schema{Type: "string", Pattern: `(>=|<=|==|>|<)`, Examples: []any{"availability >= 99.9%", "downtime < 1s"}}
 	case reflect.TypeFor[map[string]string]():
 		return &jsonschema.Schema{Type: "object", AdditionalProperties: plainText()}
@@ -49,21 +53,25 @@ func (Probe) JSONSchemaExtend(s *jsonschema.Schema) {
 	*s = jsonschema.Schema{OneOf: []*jsonschema.Schema{&object, {Type: "boolean"}, {Enum: []any{"on", "off", "yes", "no"}}}}
 }
 
-// JSONSchemaExtend demands exactly one kind of target.
-func (Target) JSONSchemaExtend(s *jsonschema.Schema) {
-	for _, kind := range []string{"cluster", "single", "command", "url"} {
-		s.OneOf = append(s.OneOf, &jsonschema.Schema{Required: []string{kind}})
-	}
+// exactlyOne lists, for the types that have such keys, of which keys exactly one
+// is given.
+var exactlyOne = map[reflect.Type][][]string{
+	reflect.TypeFor[Target]():                {{"cluster", "single", "command", "url"}},
+	reflect.TypeFor[targets.CommandReload](): {{"signal", "run"}},
+	reflect.TypeFor[loadgen.Stream]():        {{"closed", "open"}, {"duration", "count"}},
+	reflect.TypeFor[loadgen.Open]():          {{"rate", "ramp", "sine", "poisson"}},
+	reflect.TypeFor[chaos.Fault]():           {{"kill", "pause", "exit", "reload", "exec"}},
 }
 
-// addDefaults adds the defaults of tags that the library leaves out, which it
-// does for types that are written in more than one form.
-func addDefaults(s *jsonschema.Schema, t reflect.Type) {
+// complete adds to s, made from t, and to all beneath it what the library
+// leaves out: the choice between keys, and the defaults of types that are
+// written in more than one form.
+func complete(s *jsonschema.Schema, t reflect.Type) {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
 	if t.Kind() == reflect.Slice && s.Items != nil {
-		addDefaults(s.Items, t.Elem())
+		complete(s.Items, t.Elem())
 		return
 	}
 	if s.Properties == nil && len(s.OneOf) > 0 {
@@ -71,6 +79,13 @@ func addDefaults(s *jsonschema.Schema, t reflect.Type) {
 	}
 	if t.Kind() != reflect.Struct || s.Properties == nil {
 		return
+	}
+	for _, keys := range exactlyOne[t] {
+		choice := &jsonschema.Schema{}
+		for _, key := range keys {
+			choice.OneOf = append(choice.OneOf, &jsonschema.Schema{Required: []string{key}})
+		}
+		s.AllOf = append(s.AllOf, choice)
 	}
 	for _, f := range fieldsOf(t) {
 		property, ok := s.Properties.Get(f.key)
@@ -83,6 +98,6 @@ func addDefaults(s *jsonschema.Schema, t reflect.Type) {
 				property.Default = value
 			}
 		}
-		addDefaults(property, structField.Type)
+		complete(property, structField.Type)
 	}
 }

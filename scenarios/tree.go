@@ -42,6 +42,7 @@ type node struct {
 	entries []entry
 	items   []*node
 	at      place
+	broken  bool // a mistake was reported instead of a value
 }
 
 // entry is one key of a mapping.
@@ -151,6 +152,9 @@ func syntaxPlace(src *source, err *yaml.SyntaxError) place {
 }
 
 func syntaxMessage(src *source, err *yaml.SyntaxError) string {
+	if err.Message == tooDeep {
+		return tooDeep
+	}
 	at := syntaxPlace(src, err)
 	if at.line > 0 && at.line <= len(src.lines) {
 		line := src.lines[at.line-1]
@@ -236,7 +240,7 @@ func (p *converter) convert(n ast.Node, depth int) *node {
 		v, ok := p.anchors[name]
 		if !ok {
 			p.c.add(at, fmt.Sprintf("there is no anchor &%s above", name))
-			return &node{at: at}
+			return &node{at: at, broken: true}
 		}
 		return p.expand(v, at, depth)
 	case *ast.TagNode:
@@ -244,7 +248,7 @@ func (p *converter) convert(n ast.Node, depth int) *node {
 		return p.convert(n.Value, depth+1)
 	}
 	p.c.add(at, fmt.Sprintf("a YAML %s has no meaning here", strings.ToLower(n.Type().String())))
-	return &node{at: at}
+	return &node{at: at, broken: true}
 }
 
 // expand copies what an alias stands for, so that --set can change one place
@@ -313,11 +317,14 @@ func (p *converter) merge(m, from *node, depth int) {
 		}
 	case sequence:
 		for _, i := range from.items {
-			if i.kind == mapping {
-				p.merge(m, i, depth)
+			if i.kind == sequence {
+				i = &node{at: i.at}
 			}
+			p.merge(m, i, depth)
 		}
 	default:
-		p.c.add(from.at, "<< merges a mapping or a list of mappings")
+		if !from.broken {
+			p.c.add(from.at, "<< merges a mapping or a list of mappings")
+		}
 	}
 }
