@@ -6,14 +6,15 @@ import "github.com/hachaos/hachaos/reports/units"
 // how long, and what it asks for. Exactly one of Closed and Open is set, and
 // exactly one of Duration and Count is positive.
 type Stream struct {
-	Name         string         `yaml:"name" json:"name" jsonschema:"required,description=Name of the stream; unique over streams and faults"`
-	Closed       *Closed        `yaml:"closed" json:"closed,omitempty" jsonschema:"description=Closed load as ab makes it: each client sends and waits and sends again"`
-	Open         *Open          `yaml:"open" json:"open,omitempty" jsonschema:"description=Open load: requests arrive on a schedule of their own"`
-	Duration     units.Duration `yaml:"duration" json:"duration,omitempty" jsonschema:"description=How long requests are sent"`
-	Count        int64          `yaml:"count" json:"count,omitempty" jsonschema:"description=How many requests are sent instead of a duration"`
-	Timeout      units.Duration `yaml:"timeout" json:"timeout,omitempty" jsonschema:"description=Deadline of one request from connecting (open load: from when it was due) to its last byte,default=5s"`
-	FailurePause units.Duration `yaml:"failure_pause" json:"failure_pause,omitempty" jsonschema:"description=How long a closed client waits after a failed request,default=100ms"`
-	Requests     []Request      `yaml:"requests" json:"requests,omitempty" jsonschema:"description=What is asked for; drawn by weight"`
+	Name     string         `yaml:"name" json:"name" jsonschema:"required,description=Name of the stream; unique over streams and faults"`
+	Closed   *Closed        `yaml:"closed" json:"closed,omitempty" jsonschema:"description=Closed load as ab makes it: each client sends and waits and sends again"`
+	Open     *Open          `yaml:"open" json:"open,omitempty" jsonschema:"description=Open load: requests arrive on a schedule of their own"`
+	Duration units.Duration `yaml:"duration" json:"duration,omitempty" jsonschema:"description=How long requests are sent"`
+	Count    int64          `yaml:"count" json:"count,omitempty" jsonschema:"description=How many requests are sent instead of a duration"`
+	Timeout  units.Duration `yaml:"timeout" json:"timeout,omitempty" jsonschema:"description=Deadline of one request from connecting (open load: from when it was due) to its last byte,default=5s"`
+	// FailurePause is a pointer because 0 is a pause too: that of ab.
+	FailurePause *units.Duration `yaml:"failure_pause" json:"failure_pause,omitempty" jsonschema:"description=How long a closed client waits after a failed request,default=100ms"`
+	Requests     []Request       `yaml:"requests" json:"requests,omitempty" jsonschema:"description=What is asked for; drawn by weight"`
 }
 
 // Closed is load in which a fixed number of clients each wait for an answer

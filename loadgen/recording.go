@@ -43,7 +43,7 @@ type Recording struct {
 	Cells    []Cell   // failed and retried requests, sorted by Start, then Finish
 	Timeline Timeline // for charts
 
-	Generator Generator
+	Generator GeneratorStats
 }
 
 // Cell counts requests that started and finished in the same two cells of
@@ -65,10 +65,11 @@ type Timeline struct {
 type Bucket struct {
 	OK, Failed int64
 	P50, P99   time.Duration
+	Latency    Spread // what P50 and P99 were read from, so that buckets merge
 }
 
-// Generator says how well the generator itself kept up.
-type Generator struct {
+// GeneratorStats says how well the generator itself kept up.
+type GeneratorStats struct {
 	Intended int64                   // open: requests that were due while a slot was free
 	Missed   int64                   // of those, not sent
 	Lag      *hdrhistogram.Histogram // µs from max(due, a slot was free) to the send; nil for closed

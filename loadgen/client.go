@@ -1,0 +1,259 @@
+package loadgen
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"sync/atomic"
+
+	"github.com/hachaos/hachaos/loadgen/clock"
+	"github.com/hachaos/hachaos/loadgen/http1"
+)
+
+// httpEngine speaks HTTP/1.1 with package http1, without and with TLS.
+type httpEngine struct {
+	ctx       context.Context // of everything its clients do
+	dialer    *dialer
+	tls       *tls.Config // nil: none
+	keepalive bool
+	retry     bool // send once more what a stale connection lost
+}
+
+func newHTTPEngine(ctx context.Context, e endpoint, config *tls.Config, keepalive, retry bool) (*httpEngine, error) {
+	d, err := newDialer(e.host, e.port)
+	if err != nil {
+		return nil, err
+	}
+	h := &httpEngine{ctx: ctx, dialer: d, keepalive: keepalive, retry: retry}
+	if e.tls {
+		h.tls = config.Clone()
+		if h.tls == nil {
+			h.tls = &tls.Config{}
+		}
+		if h.tls.ServerName == "" {
+			h.tls.ServerName = e.host
+		}
+		h.tls.NextProtos = []string{"http/1.1"}
+	}
+	return h, nil
+}
+
+func (e *httpEngine) name() string { return "http1" }
+
+func (e *httpEngine) client() client { return e.newClient() }
+
+func (e *httpEngine) newClient() *httpClient {
+	return &httpClient{engine: e, reader: http1.NewReader("X-Worker", "X-Degraded")}
+}
+
+const (
+	fieldWorker = iota
+	fieldDegraded
+)
+
+// httpClient is a client with at most one connection.
+type httpClient struct {
+	engine *httpEngine
+	reader *http1.Reader
+
+	wire    *wire    // nil: no connection
+	conn    net.Conn // the wire, or TLS over it
+	current atomic.Pointer[wire]
+	aborted atomic.Bool
+
+	tail []byte // end of the body so far, for text that spans pieces
+}
+
+// do implements client.
+func (c *httpClient) do(q *request, deadline clock.Time, o *outcome) {
+	o.q, o.cause, o.status, o.degraded, o.retried, o.err = q, CauseNone, 0, false, false, nil
+	o.in, o.out, o.worker = 0, 0, nil
+	reused := c.reusable()
+	answered, err := c.exchange(q, deadline, o)
+	if err != nil && reused && !answered && c.engine.retry && q.idempotent && lost(err) {
+		o.retried = true
+		_, err = c.exchange(q, deadline, o)
+	}
+	o.done = clock.Now()
+	if err != nil {
+		o.status, o.err = 0, err
+		o.cause = classify(err)
+	}
+}
+
+// lost tells whether err is the end of a connection.
+func lost(err error) bool {
+	cause := classify(err)
+	return cause == CauseReset || cause == CauseClosed
+}
+
+// reusable looks at the connection that is left, and drops it if the peer has
+// closed it or said something unasked. Over TLS only an end counts: what has
+// come may be a session ticket.
+func (c *httpClient) reusable() bool {
+	if c.conn == nil {
+		return false
+	}
+	p := &c.wire.peeker
+	if c.wire.peek() && !p.end && (p.idle || c.engine.tls != nil) {
+		return true
+	}
+	c.drop()
+	return false
+}
+
+// exchange sends q on the connection, or on a new one, and reads the answer. It
+// tells whether a byte of an answer came. After an error there is no
+// connection left.
+func (c *httpClient) exchange(q *request, deadline clock.Time, o *outcome) (answered bool, err error) {
+	defer func() {
+		if err != nil {
+			c.drop()
+		}
+	}()
+	if c.conn == nil {
+		if err := c.connect(deadline); err != nil {
+			return false, err
+		}
+	}
+	if err := c.wire.until(deadline); err != nil {
+		return false, err
+	}
+	before := c.reader.Received()
+	n, writeErr := c.conn.Write(q.raw)
+	o.out += int64(n)
+	if writeErr != nil && !lost(writeErr) {
+		return false, writeErr
+	}
+	// A server may answer and close before it has read the whole request.
+	res, err := c.reader.Next(q.method)
+	found := len(q.body) == 0
+	if err == nil {
+		found, err = c.readBody(q)
+	}
+	o.in += c.reader.Received() - before
+	if err != nil {
+		if writeErr != nil {
+			err = writeErr
+		}
+		return c.reader.Received() > before, err
+	}
+	c.judge(q, res.Status, found, o)
+	if res.Close || !c.engine.keepalive || c.reader.Buffered() > 0 || writeErr != nil {
+		c.close()
+	}
+	return true, nil
+}
+
+// readBody reads the body to its end and tells whether it contains what is
+// expected.
+func (c *httpClient) readBody(q *request) (found bool, err error) {
+	found = len(q.body) == 0
+	c.tail = c.tail[:0]
+	for {
+		piece, err := c.reader.Body()
+		if err == io.EOF {
+			return found, nil
+		}
+		if err != nil {
+			return found, err
+		}
+		if !found {
+			found = c.contains(piece, q.body)
+		}
+	}
+}
+
+// contains tells whether text ends in piece, and keeps what of it may be the
+// text's beginning.
+func (c *httpClient) contains(piece, text []byte) bool {
+	if bytes.Contains(piece, text) {
+		return true
+	}
+	keep := len(text) - 1
+	c.tail = append(c.tail, piece[:min(keep, len(piece))]...)
+	if bytes.Contains(c.tail, text) {
+		return true
+	}
+	if len(piece) > keep {
+		c.tail = append(c.tail[:0], piece[len(piece)-keep:]...)
+	} else if extra := len(c.tail) - keep; extra > 0 {
+		c.tail = c.tail[:copy(c.tail, c.tail[extra:])]
+	}
+	return false
+}
+
+// judge decides what an answer is worth.
+func (c *httpClient) judge(q *request, status int, found bool, o *outcome) {
+	o.status = status
+	verdict := q.verdicts[status]
+	if verdict == bad {
+		o.cause = CauseStatus
+		return
+	}
+	_, marked := c.reader.Value(fieldDegraded)
+	o.degraded = verdict == degraded || marked
+	// A degraded answer is a substitute: it need not say what the real one does.
+	if !found && !o.degraded {
+		o.cause = CauseExpectation
+		return
+	}
+	o.worker, _ = c.reader.Value(fieldWorker)
+}
+
+// connect makes a new connection, TLS included.
+func (c *httpClient) connect(deadline clock.Time) error {
+	tcp, err := c.engine.dialer.dial(c.engine.ctx, deadline)
+	if err != nil {
+		return err
+	}
+	w, err := newWire(tcp)
+	if err != nil {
+		tcp.Close()
+		return err
+	}
+	c.wire, c.conn = w, w
+	c.current.Store(w)
+	if c.aborted.Load() {
+		return net.ErrClosed
+	}
+	if c.engine.tls != nil {
+		if err := w.until(deadline); err != nil {
+			return err
+		}
+		secure := tls.Client(w, c.engine.tls)
+		if err := secure.Handshake(); err != nil {
+			return handshakeError{err}
+		}
+		c.conn = secure
+	}
+	c.reader.Reset(c.conn)
+	return nil
+}
+
+// drop closes the connection without a word.
+func (c *httpClient) drop() {
+	if c.wire != nil {
+		c.wire.Close()
+		c.wire, c.conn = nil, nil
+		c.current.Store(nil)
+	}
+}
+
+// close ends the connection in good order.
+func (c *httpClient) close() {
+	if c.conn != nil {
+		c.conn.Close()
+	}
+	c.drop()
+}
+
+// abort implements client.
+func (c *httpClient) abort() {
+	c.aborted.Store(true)
+	if w := c.current.Load(); w != nil {
+		w.Close()
+	}
+}

@@ -1,0 +1,52 @@
+package loadgen
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/hachaos/hachaos/loadgen/clock"
+)
+
+// engine makes the clients that send requests in one protocol.
+type engine interface {
+	name() string // as reports give it
+	client() client
+}
+
+// client sends one request at a time and is used by one goroutine, but for
+// abort.
+type client interface {
+	// do sends q and fills in o but for its start, all by the deadline.
+	do(q *request, deadline clock.Time, o *outcome)
+	// abort ends what is being done, and whatever would be done later.
+	abort()
+	// close gives back the client's connections.
+	close()
+}
+
+// outcome is what became of one request. It is reused.
+type outcome struct {
+	start, done clock.Time // start: when it was due (open) or begun (closed)
+	sent        clock.Time // when its sending began
+	cause       Cause
+	status      int // 0 without a whole answer
+	degraded    bool
+	retried     bool
+	in, out     int64  // bytes
+	worker      []byte // value of X-Worker, valid until the next request
+	err         error  // what went wrong, unless a status tells
+	q           *request
+}
+
+// explain says in words why the request failed.
+func (o *outcome) explain() string {
+	switch {
+	case o.cause == CauseStatus:
+		return fmt.Sprintf("%d %s", o.status, http.StatusText(o.status))
+	case o.cause == CauseExpectation:
+		return fmt.Sprintf("the body of the answer (%d) does not contain %q", o.status, o.q.body)
+	case o.err != nil:
+		return o.err.Error()
+	}
+	return o.cause.String()
+}

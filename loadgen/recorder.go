@@ -1,0 +1,76 @@
+package loadgen
+
+import (
+	"runtime"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/hachaos/hachaos/loadgen/clock"
+)
+
+const maxShards = 8
+
+// recorder is what the senders of a stream record into.
+type recorder struct{ shards []*shard }
+
+func newRecorder(epoch clock.Time, open bool) *recorder {
+	r := &recorder{}
+	for range min(runtime.GOMAXPROCS(0), maxShards) {
+		r.shards = append(r.shards, newShard(epoch, open))
+	}
+	return r
+}
+
+// shard returns the one that the i-th sender records into.
+func (r *recorder) shard(i int) *shard { return r.shards[i%len(r.shards)] }
+
+// recording returns all that has been recorded so far.
+func (r *recorder) recording() *Recording {
+	parts, examples := make([]*Recording, len(r.shards)), map[Cause]example{}
+	for i, s := range r.shards {
+		part, found := s.recording()
+		parts[i] = part
+		for cause, e := range found {
+			if known, ok := examples[cause]; !ok || e.at < known.at {
+				examples[cause] = e
+			}
+		}
+	}
+	rec := Merge(parts...)
+	rec.Timeline.summarise()
+	for cause, e := range examples {
+		rec.Examples[cause] = e.text
+	}
+	return rec
+}
+
+// latency returns the latencies of all good answers so far.
+func (r *recorder) latency() *hdrhistogram.Histogram {
+	var sum *hdrhistogram.Histogram
+	for _, s := range r.shards {
+		s.mu.Lock()
+		part := s.latency.Clone()
+		s.mu.Unlock()
+		sum = mergeHistograms(sum, part)
+	}
+	return sum
+}
+
+// counts returns the counters and the good answers of the last second.
+func (r *recorder) counts() (sum Counts, rate float64) {
+	now := clock.Now()
+	for _, s := range r.shards {
+		s.mu.Lock()
+		c, n := s.counts, s.rate(now)
+		s.mu.Unlock()
+		sum.Sent += c.Sent
+		sum.OK += c.OK
+		sum.Failed += c.Failed
+		sum.Retried += c.Retried
+		sum.WarmupOK += c.WarmupOK
+		sum.WarmupFailed += c.WarmupFailed
+		rate += float64(n) / time.Second.Seconds()
+	}
+	return sum, rate
+}
