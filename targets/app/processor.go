@@ -66,6 +66,9 @@ const (
 	ended
 )
 
+// Unread tells whether the token is held for a request that is not read whole.
+func (a *Arrival) Unread() bool { return a != nil && a.state.Load() == unread }
+
 // Blocked gives the token back if the request is not read whole and the client
 // lets the server wait for the rest.
 func (a *Arrival) Blocked() {

@@ -1,0 +1,101 @@
+//go:build unix
+
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// claimDir makes the control directory if need be and takes it for this master
+// alone, until it ends, however it ends: the lock goes with the process. It
+// clears away the sockets of a master that died.
+func claimDir(dir string) (unlock func(), err error) {
+	made := false
+	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("make the control directory: %w", err)
+		}
+		made = true
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return nil, fmt.Errorf("look at the control directory: %w", err)
+	}
+	owner, _ := info.Sys().(*syscall.Stat_t)
+	if !info.IsDir() || owner == nil || int(owner.Uid) != os.Geteuid() || info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("the control directory %s must be a directory that belongs to you alone (chmod 700)", dir)
+	}
+	lock, err := takeLock(lockFile(dir))
+	if err != nil {
+		return nil, fmt.Errorf("take the control directory %s: %w", dir, err)
+	}
+	for _, path := range []string{controlSocket(dir), workerSocket(dir)} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			lock.Close()
+			return nil, fmt.Errorf("clear away the socket of a master that ended: %w", err)
+		}
+	}
+	return func() {
+		// What cannot be removed does no harm.
+		_ = os.Remove(lockFile(dir))
+		lock.Close()
+		if made {
+			_ = os.Remove(dir)
+		}
+	}, nil
+}
+
+func takeLock(path string) (*os.File, error) {
+	for {
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+			defer f.Close()
+			if !errors.Is(err, unix.EWOULDBLOCK) {
+				return nil, err
+			}
+			b := make([]byte, 20)
+			n, _ := f.Read(b) // it may have written nothing yet
+			return nil, fmt.Errorf("another master (pid %s) has it (stop that one, or choose another directory)", strings.TrimSpace(string(b[:n])))
+		}
+		// A master that ended in between has removed the file that is locked now.
+		ours, err1 := f.Stat()
+		now, err2 := os.Stat(path)
+		if err1 == nil && err2 == nil && os.SameFile(ours, now) {
+			if err := f.Truncate(0); err != nil {
+				f.Close()
+				return nil, err
+			}
+			if _, err := f.WriteString(strconv.Itoa(os.Getpid()) + "\n"); err != nil {
+				f.Close()
+				return nil, err
+			}
+			return f, nil
+		}
+		f.Close()
+	}
+}
+
+// listenUnix listens on a socket that only this user may use.
+func listenUnix(network, path string) (*net.UnixListener, error) {
+	ln, err := net.ListenUnix(network, &net.UnixAddr{Name: path, Net: network})
+	if err != nil {
+		return nil, fmt.Errorf("listen on a socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		ln.Close()
+		return nil, err
+	}
+	return ln, nil
+}

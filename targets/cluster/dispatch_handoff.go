@@ -1,0 +1,326 @@
+//go:build unix
+
+package cluster
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hachaos/hachaos/loadgen/clock"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	queueSize = 4096
+	// A connection that a worker has not taken after reclaimAfter is taken back
+	// and offered to another one.
+	reclaimAfter = 100 * time.Millisecond
+)
+
+// handoff accepts connections in the master and hands each to a free worker.
+//
+// A worker is free while nothing that was handed to it is untaken, and it takes
+// one only while it has a processor for it. So at most one connection waits at
+// each worker, the others wait here, and where a worker freezes or dies only
+// what it works on is hurt: the connection that it has not taken yet is taken
+// back. Who has it is decided by the page (see page.Entry.Claim), not by who
+// hears of it first.
+type handoff struct {
+	ln      *net.TCPListener
+	threads int64 // of each worker
+	log     *slog.Logger
+	wg      sync.WaitGroup
+	stop    chan struct{} // ends reclaim
+	swept   chan struct{} // closed when nothing more is accepted
+	silent  *aside
+	refuse  *refusal
+
+	mu      sync.Mutex
+	queue   fifo
+	members []*member
+	turn    int           // whose turn it is: an index of members
+	number  uint64        // of the connection handed over last
+	closed  bool          // nobody is left to hand over to
+	settled chan struct{} // not nil: closed when nothing is left to hand over
+}
+
+// client is a connection that no worker has taken.
+type client struct {
+	fd     int
+	file   *os.File // owns fd if it is set
+	number uint64   // under which it was offered
+	at     clock.Time
+}
+
+func (c *client) close() {
+	if c.file != nil {
+		c.file.Close()
+	} else {
+		unix.Close(c.fd)
+	}
+}
+
+func newHandoff(ln *net.TCPListener, threads int, log *slog.Logger) *handoff {
+	h := &handoff{ln: ln, threads: int64(threads), log: log, stop: make(chan struct{}), swept: make(chan struct{})}
+	h.silent = newAside(h.add)
+	h.refuse = newRefusal()
+	h.wg.Go(h.accept)
+	h.wg.Go(h.reclaim)
+	return h
+}
+
+// accept takes connections until the listener's deadline strikes, and then
+// those that are complete already.
+func (h *handoff) accept() {
+	defer close(h.swept)
+	defer h.ln.Close()
+	raw, err := h.ln.SyscallConn()
+	if err != nil {
+		h.log.Error("accept", "error", err)
+		return
+	}
+	for {
+		var aerr error
+		err := raw.Read(func(fd uintptr) bool {
+			aerr = h.acceptAll(int(fd))
+			return aerr != nil
+		})
+		if err != nil {
+			// Connections that are complete would be reset by closing the listener.
+			_ = raw.Control(func(fd uintptr) { _ = h.acceptAll(int(fd)) })
+			return
+		}
+		if !transient(aerr) {
+			h.log.Error("accept", "error", aerr)
+			return
+		}
+		h.log.Warn("accept: waiting for resources", "error", aerr)
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-h.stop:
+		}
+	}
+}
+
+// acceptAll accepts until there is no more, when it returns nil, or an error
+// other than of a single connection.
+func (h *handoff) acceptAll(ln int) error {
+	for {
+		fd, err := accept(ln)
+		switch err {
+		case nil:
+			h.arrive(fd)
+		case unix.ECONNABORTED, unix.EPROTO:
+		case unix.EAGAIN:
+			return nil
+		default:
+			return err
+		}
+	}
+}
+
+// arrive takes in a new connection: those with something to read wait in line,
+// the others aside.
+func (h *handoff) arrive(fd int) {
+	switch look(fd) {
+	case readable:
+		h.add(&client{fd: fd})
+	case silent:
+		h.silent.add(fd)
+	default:
+		unix.Close(fd)
+	}
+}
+
+// add puts a connection at the end of the line.
+func (h *handoff) add(c *client) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.closed:
+		c.close()
+	case h.queue.len() >= queueSize:
+		h.refuse.answer(c)
+	default:
+		h.queue.push(c)
+		h.dispatch()
+	}
+}
+
+// dispatch hands over from the front of the line while there is a free worker.
+func (h *handoff) dispatch() {
+	for h.queue.len() > 0 {
+		m := h.free()
+		if m == nil {
+			return
+		}
+		c := h.queue.pop()
+		h.number++
+		c.number, c.at = h.number, clock.Now()
+		m.entry.Offer(c.number)
+		if err := m.wire.send(frame{kind: handed, n: c.number}, c.fd); err != nil {
+			// It has ended, as its reader is about to find out.
+			m.entry.Claim(c.number)
+			m.leaving = true
+			h.back(c)
+			continue
+		}
+		m.untaken = c
+	}
+	if h.settled != nil && !slices.ContainsFunc(h.members, func(m *member) bool { return m.untaken != nil }) {
+		close(h.settled)
+		h.settled = nil
+	}
+}
+
+// back puts a connection first in line.
+func (h *handoff) back(c *client) {
+	if h.closed {
+		c.close()
+		return
+	}
+	h.queue.unshift(c)
+}
+
+// free returns the next worker in turn that is idle, or else one that works but
+// has nothing waiting.
+func (h *handoff) free() *member {
+	var busy *member
+	n := len(h.members)
+	for i := range n {
+		m := h.members[(h.turn+i)%n]
+		if m.untaken != nil || m.stalled != 0 || m.leaving {
+			continue
+		}
+		if m.entry.Busy.Load() < h.threads {
+			h.turn = (h.turn + i + 1) % n
+			return m
+		}
+		if busy == nil {
+			busy = m
+		}
+	}
+	if busy != nil {
+		h.turn = (slices.Index(h.members, busy) + 1) % n
+	}
+	return busy
+}
+
+func (h *handoff) join(m *member) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.members = append(h.members, m)
+	h.dispatch()
+}
+
+// leave hands nothing more to a worker. What it has not taken it will take.
+func (h *handoff) leave(m *member) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	m.leaving = true
+}
+
+// said hears what a worker did with a connection.
+func (h *handoff) said(m *member, f frame) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case f.kind == taken && m.untaken != nil && m.untaken.number == f.n:
+		m.untaken.close()
+		m.untaken = nil
+	case f.kind == dropped && m.stalled == f.n:
+		m.stalled = 0
+	case f.kind == dropped && m.untaken != nil && m.untaken.number == f.n:
+		h.back(m.untaken)
+		m.untaken = nil
+	}
+	h.dispatch()
+}
+
+// gone takes back what a worker had not taken when its connection ended: all
+// that it ever said has been heard by then.
+func (h *handoff) gone(m *member) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.members = slices.DeleteFunc(h.members, func(o *member) bool { return o == m })
+	if c := m.untaken; c != nil {
+		m.untaken = nil
+		if m.entry.Claim(c.number) {
+			h.back(c)
+		} else {
+			// It died between claiming it and saying so, or goes on without this
+			// master and serves it.
+			c.close()
+		}
+	}
+	h.dispatch()
+}
+
+// reclaim takes back, now and then, what workers do not get to.
+func (h *handoff) reclaim() {
+	tick := time.NewTicker(reclaimAfter / 2)
+	defer tick.Stop()
+	for {
+		select {
+		case <-h.stop:
+			return
+		case <-tick.C:
+		}
+		h.mu.Lock()
+		for _, m := range h.members {
+			c := m.untaken
+			if c != nil && clock.Since(c.at) >= reclaimAfter && m.entry.Claim(c.number) {
+				m.untaken, m.stalled = nil, c.number
+				h.back(c)
+			}
+		}
+		h.dispatch()
+		h.mu.Unlock()
+	}
+}
+
+// inherit is nothing: a worker gets its connections over its wire.
+func (h *handoff) inherit() []*os.File { return nil }
+
+// queued is how many connections wait for a worker.
+func (h *handoff) queued() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.queue.len()
+}
+
+// drain closes the listener, and returns when all that had come by then was
+// taken by workers, or ctx ends.
+func (h *handoff) drain(ctx context.Context) {
+	_ = h.ln.SetDeadline(time.Unix(1, 0)) // an error says that it is closed
+	<-h.swept
+	settled := make(chan struct{})
+	h.mu.Lock()
+	h.settled = settled
+	h.dispatch()
+	h.mu.Unlock()
+	select {
+	case <-settled:
+	case <-ctx.Done():
+	}
+}
+
+// close ends all that is left, so that clients see an end, and waits for it.
+func (h *handoff) close() {
+	_ = h.ln.SetDeadline(time.Unix(1, 0))
+	close(h.stop)
+	h.mu.Lock()
+	h.closed = true
+	for h.queue.len() > 0 {
+		h.queue.pop().close()
+	}
+	h.mu.Unlock()
+	h.wg.Wait()
+	h.silent.close()
+	h.refuse.close()
+}

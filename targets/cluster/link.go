@@ -1,0 +1,141 @@
+//go:build unix
+
+package cluster
+
+import (
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	redialEvery = 50 * time.Millisecond
+	// answerTimeout is how long a worker that wants to leave waits for its master
+	// to stop sending it connections.
+	answerTimeout = time.Second
+)
+
+// link is a worker's connection to whoever is master. When it ends the worker
+// dials again, and goes on serving what it has, for the lifeline's time.
+type link struct {
+	config workerConfig
+	log    *slog.Logger
+	handed chan handedConn // the connection that waits for this worker, if any
+	leave  chan struct{}   // closed when the worker is to leave
+	last   atomic.Bool     // all workers leave
+	once   sync.Once
+
+	mu    sync.Mutex
+	wire  *wire // nil while there is no master
+	ready bool
+}
+
+// handedConn is a connection as it was handed over, unread.
+type handedConn struct {
+	fd     int
+	number uint64
+}
+
+func newLink(c workerConfig, log *slog.Logger) *link {
+	return &link{config: c, log: log, handed: make(chan handedConn, 1), leave: make(chan struct{})}
+}
+
+// say tells the master something, if there is one. That the worker is ready is
+// said again to each new master.
+func (l *link) say(f frame) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if f.kind == ready {
+		l.ready = true
+	}
+	if l.wire != nil {
+		_ = l.wire.send(f, -1) // a master that is gone needs no telling
+	}
+}
+
+// askToLeave asks the master for no more connections, and waits until it will
+// send none.
+func (l *link) askToLeave() {
+	l.say(frame{kind: leaving})
+	t := time.NewTimer(answerTimeout)
+	defer t.Stop()
+	select {
+	case <-l.leave:
+	case <-t.C:
+	}
+}
+
+// keep stays in touch with the master. It returns when there has been none for
+// the lifeline's time, and the worker is to leave.
+func (l *link) keep() {
+	alone := time.Now()
+	for time.Since(alone) < l.config.Lifeline {
+		w, err := l.dial()
+		if err != nil {
+			time.Sleep(redialEvery) // there is nothing to wait on that would tell
+			continue
+		}
+		l.hear(w)
+		l.mu.Lock()
+		l.wire = nil
+		l.mu.Unlock()
+		w.close()
+		alone = time.Now()
+	}
+	l.log.Warn("there is no master any more: leaves", "worker", l.config.Slot)
+	l.last.Store(true)
+	l.once.Do(func() { close(l.leave) })
+}
+
+// dial connects and says who this is.
+func (l *link) dial() (*wire, error) {
+	w, err := dialWire(l.config.Socket)
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err = w.send(frame{kind: hello, x: uint32(l.config.Slot), n: uint64(l.config.Life), m: uint64(os.Getpid())}, -1)
+	if err == nil && l.ready {
+		err = w.send(frame{kind: ready}, -1)
+	}
+	if err != nil {
+		w.close()
+		return nil, err
+	}
+	l.wire = w
+	return w, nil
+}
+
+// hear follows the master until its end.
+func (l *link) hear(w *wire) {
+	for {
+		f, fd, err := w.receive()
+		if err != nil {
+			return
+		}
+		switch f.kind {
+		case handed:
+			if fd < 0 {
+				continue
+			}
+			select {
+			case l.handed <- handedConn{fd, f.n}:
+			default: // a new master cannot know that one is waiting here
+				unix.Close(fd)
+				l.say(frame{kind: dropped, n: f.n})
+			}
+		case drain:
+			if f.x == 1 {
+				l.last.Store(true)
+			}
+			l.once.Do(func() { close(l.leave) })
+		case exit:
+			os.Exit(int(f.x))
+		}
+	}
+}

@@ -1,0 +1,48 @@
+//go:build unix
+
+package cluster
+
+import (
+	"errors"
+	"net"
+
+	"github.com/hachaos/hachaos/targets/port"
+	"golang.org/x/sys/unix"
+)
+
+// listen opens the listener for clients. Connections inherit its options: no
+// delay of small segments, as Go sets it.
+func listen(address string) (*net.TCPListener, error) {
+	ln, err := port.Listen(address)
+	if err != nil {
+		return nil, err
+	}
+	if err := control(ln, func(fd int) error {
+		return errors.Join(unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1), deferAccept(fd))
+	}); err != nil {
+		ln.Close()
+		return nil, err
+	}
+	return ln, nil
+}
+
+func control(ln *net.TCPListener, f func(fd int) error) error {
+	raw, err := ln.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var ferr error
+	if err := raw.Control(func(fd uintptr) { ferr = f(int(fd)) }); err != nil {
+		return err
+	}
+	return ferr
+}
+
+// transient tells whether accepting may succeed later, or for the next one.
+func transient(err error) bool {
+	switch err {
+	case unix.ECONNABORTED, unix.EPROTO, unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,270 @@
+//go:build unix
+
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+
+	"github.com/hachaos/hachaos/targets/app"
+	"github.com/hachaos/hachaos/targets/page"
+	"github.com/hachaos/hachaos/targets/proc"
+)
+
+// master is what one goroutine, loop, knows and does; everybody else hands it
+// functions to run (see post and ask).
+type master struct {
+	Options
+	page     *page.Page
+	address  string
+	dispatch dispatcher
+	control  *net.UnixListener
+	workers  *net.UnixListener
+	posts    chan func()
+	done     chan struct{} // closed when loop has ended
+	wg       sync.WaitGroup
+
+	slots      []*slot
+	living     map[*worker]struct{} // processes that have not been reaped
+	generation int
+	stopping   bool
+	failure    error
+	watchers   map[*watcher]struct{}
+	reloads    reloads
+}
+
+// dispatcher lets connections reach workers.
+type dispatcher interface {
+	// inherit is what every worker inherits.
+	inherit() []*os.File
+	// join begins to give connections to a worker, and leave ends it; what a
+	// worker says of a connection comes to said, and gone is called once when
+	// its wire has ended.
+	join(*member)
+	leave(*member)
+	said(*member, frame)
+	gone(*member)
+	// queued is how many connections wait for a worker.
+	queued() int
+	// drain takes no more connections, and returns when all that came by then
+	// have reached workers, or its context ends.
+	drain(context.Context)
+	// close ends everything that is left.
+	close()
+}
+
+// member is a worker as a dispatcher sees it.
+type member struct {
+	wire  *wire
+	entry *page.Entry
+
+	// What follows is handoff's.
+	untaken *client
+	stalled uint64 // the connection that was taken back and not dropped yet
+	leaving bool
+}
+
+// RunMaster runs a cluster until ctx ends, SIGTERM, SIGINT or SIGHUP comes, or
+// a client says stop. SIGUSR2 reloads.
+//
+// It stops so that a balancer before it can go elsewhere at once: the listener
+// is closed first, after the connections that were complete were accepted; what
+// has come by then is still served; then the workers drain, and the master
+// returns nil when the last has ended. What lasts longer than kill_timeout is
+// cut off. A second signal ends all at once.
+//
+// It returns an error at once if the options are wrong, the address is taken,
+// the control directory belongs to another master, or no worker can be started;
+// and later when no worker is left and none is to be replaced: then it is
+// better if clients are refused than that they wait in vain.
+func RunMaster(ctx context.Context, o Options) (err error) {
+	o.setDefaults()
+	if err := o.check(); err != nil {
+		return err
+	}
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGUSR2)
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		signal.Notify(signals, syscall.SIGHUP)
+	}
+	defer signal.Stop(signals)
+
+	unlock, err := claimDir(o.Dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	m, err := newMaster(o)
+	if err != nil {
+		return err
+	}
+	defer m.close()
+	for _, s := range m.slots {
+		if _, err := m.spawn(s); err != nil {
+			m.killAll()
+			return err
+		}
+	}
+	if o.Ready != nil {
+		if err := json.NewEncoder(o.Ready).Encode(Ready{os.Getpid(), m.address}); err != nil {
+			m.killAll()
+			return fmt.Errorf("say that the cluster listens: %w", err)
+		}
+	}
+	o.Log.Info("the cluster listens", "address", m.address, "workers", len(m.slots), "dispatch", o.Config.Dispatch, "pid", os.Getpid())
+	m.wg.Go(m.serveControl)
+	m.wg.Go(m.serveWorkers)
+	return m.loop(ctx, signals)
+}
+
+func newMaster(o Options) (m *master, err error) {
+	m = &master{
+		Options:    o,
+		posts:      make(chan func()),
+		done:       make(chan struct{}),
+		living:     map[*worker]struct{}{},
+		generation: 1,
+		watchers:   map[*watcher]struct{}{},
+	}
+	for i := range int(o.Config.Workers) {
+		m.slots = append(m.slots, &slot{number: i + 1, backoff: NewBackoff(o.Config.Restart)})
+	}
+	var undo []func()
+	defer func() {
+		if err != nil {
+			for _, f := range undo {
+				f()
+			}
+		}
+	}()
+	ln, err := listen(o.Listen)
+	if err != nil {
+		return nil, err
+	}
+	m.address = ln.Addr().String()
+	undo = append(undo, func() { ln.Close() })
+	if m.page, err = page.Create(PageFile(o.Dir)); err != nil {
+		return nil, err
+	}
+	undo = append(undo, func() { m.page.Close() })
+	if m.control, err = listenUnix("unix", controlSocket(o.Dir)); err != nil {
+		return nil, err
+	}
+	undo = append(undo, func() { m.control.Close() })
+	if m.workers, err = listenUnix(wireNetwork, workerSocket(o.Dir)); err != nil {
+		return nil, err
+	}
+	undo = append(undo, func() { m.workers.Close() })
+	if o.Config.Dispatch == "shared" {
+		if m.dispatch, err = newShared(ln); err != nil {
+			return nil, err
+		}
+	} else {
+		m.dispatch = newHandoff(ln, o.Config.Threads, o.Log)
+	}
+	return m, nil
+}
+
+// loop runs until the last process has ended after a stop.
+func (m *master) loop(ctx context.Context, signals <-chan os.Signal) error {
+	background, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	m.reportSelf(background)
+	defer close(m.done)
+	end := ctx.Done()
+	for !m.stopping || len(m.living) > 0 {
+		select {
+		case f := <-m.posts:
+			f()
+		case <-end:
+			m.stop()
+			end = nil
+		case sig := <-signals:
+			m.obey(sig)
+		}
+	}
+	for w := range m.watchers {
+		close(w.changes)
+	}
+	return m.failure
+}
+
+func (m *master) obey(sig os.Signal) {
+	switch {
+	case sig == syscall.SIGUSR2:
+		m.Log.Info("reload: asked by SIGUSR2")
+		m.requestReload(nil)
+	case m.stopping:
+		m.Log.Warn("asked to stop for the second time: ends all workers at once")
+		for w := range m.living {
+			m.kill(w)
+		}
+	default:
+		m.Log.Info("stop", "signal", sig.String())
+		m.stop()
+	}
+}
+
+// reportSelf counts the master itself in the page, as slot 0.
+func (m *master) reportSelf(ctx context.Context) {
+	self, err := proc.Lookup(os.Getpid())
+	if err != nil {
+		return
+	}
+	_, entry := m.page.Add(0, 1, 1, 0)
+	entry.Start(self.ID)
+	m.wg.Go(func() { app.ReportMemory(ctx, entry) })
+}
+
+// post lets loop run f soon, unless it has ended.
+func (m *master) post(f func()) {
+	select {
+	case m.posts <- f:
+	case <-m.done:
+	}
+}
+
+// ask lets loop run f and waits for it; false says that it has ended.
+func (m *master) ask(f func()) bool {
+	ran := make(chan struct{})
+	m.post(func() {
+		defer close(ran)
+		f()
+	})
+	select {
+	case <-ran:
+		return true
+	case <-m.done:
+		return false
+	}
+}
+
+// close ends everything but the processes, which have ended.
+func (m *master) close() {
+	select {
+	case <-m.done:
+	default:
+		close(m.done) // loop never began
+	}
+	m.control.Close()
+	m.workers.Close()
+	m.dispatch.close()
+	m.wg.Wait()
+	if err := errors.Join(m.page.Close(), os.Remove(PageFile(m.Dir))); err != nil {
+		m.Log.Debug("close", "error", err)
+	}
+}
+
+// killAll ends the workers of a master that could not start.
+func (m *master) killAll() {
+	for w := range m.living {
+		w.Kill()
+	}
+}

@@ -1,0 +1,9 @@
+//go:build unix && !linux
+
+package cluster
+
+// wireNetwork is a stream: macOS has no SOCK_SEQPACKET for local sockets.
+const wireNetwork = "unix"
+
+// peer cannot tell: who may connect is decided by the directory's mode alone.
+func (w *wire) peer() (pid int, err error) { return 0, nil }

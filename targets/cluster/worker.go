@@ -1,0 +1,257 @@
+//go:build unix
+
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hachaos/hachaos/targets/app"
+	"github.com/hachaos/hachaos/targets/page"
+	"golang.org/x/sys/unix"
+)
+
+// workerVar is the environment variable that tells a worker what it is.
+const workerVar = "HACHAOS_WORKER"
+
+// Descriptors that a worker inherits.
+const (
+	pageFD = 3 + iota
+	listenerFD
+)
+
+// workerConfig is what a worker is told.
+type workerConfig struct {
+	Slot        int           `json:"slot"`
+	Life        int           `json:"life"`
+	Index       int           `json:"index"`   // of its entry in the page
+	Socket      string        `json:"socket"`  // where its master is
+	Address     string        `json:"address"` // that clients connect to
+	Dispatch    string        `json:"dispatch"`
+	App         app.Config    `json:"app"`
+	Threads     int           `json:"threads"`
+	Seed        uint64        `json:"seed"`
+	KillTimeout time.Duration `json:"kill_timeout"`
+	Lifeline    time.Duration `json:"lifeline"`
+}
+
+// RunWorker serves the application as a worker, which only a master can start.
+// It returns nil after it was asked to leave by its master, ctx, SIGTERM or
+// SIGINT, or has been without a master for the lifeline's time; in each case it
+// finished what it had.
+func RunWorker(ctx context.Context, log *slog.Logger) error {
+	ctx, cancel := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	// A reload is the master's business; the signal may reach the whole session.
+	signal.Ignore(syscall.SIGUSR2, syscall.SIGHUP)
+	text, ok := os.LookupEnv(workerVar)
+	if !ok {
+		return errors.New("a worker is started by its master (run hachaos cluster)")
+	}
+	if err := os.Unsetenv(workerVar); err != nil { // what it may start is no worker
+		return err
+	}
+	var c workerConfig
+	if err := json.Unmarshal([]byte(text), &c); err != nil {
+		return fmt.Errorf("read the worker's configuration: %w", err)
+	}
+	p, err := page.Map(os.NewFile(pageFD, "page"))
+	if err != nil {
+		return err
+	}
+	entry, err := p.Entry(c.Index)
+	if err != nil {
+		return err
+	}
+	return newWorkerProcess(c, entry, log).run(ctx)
+}
+
+// workerProcess is a worker from within.
+type workerProcess struct {
+	workerConfig
+	entry *page.Entry
+	app   *app.App
+	log   *slog.Logger
+	link  *link
+}
+
+func newWorkerProcess(c workerConfig, entry *page.Entry, log *slog.Logger) *workerProcess {
+	return &workerProcess{
+		workerConfig: c, entry: entry, log: log, link: newLink(c, log),
+		app: app.New(app.Options{Config: c.App, Threads: c.Threads, Seed: c.Seed, Slot: c.Slot, Life: c.Life, Entry: entry}),
+	}
+}
+
+func (p *workerProcess) run(ctx context.Context) error {
+	ln, err := p.listener()
+	if err != nil {
+		return err
+	}
+	go p.link.keep()
+	go app.ReportMemory(ctx, p.entry)
+	server := app.NewServer(p.app, p.log)
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(ln) }()
+	p.link.say(frame{kind: ready})
+	if after, code, ok := p.app.Crash(); ok {
+		time.AfterFunc(after, func() { os.Exit(code) })
+	}
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+		p.link.askToLeave()
+	case <-p.link.leave:
+	}
+	ln.Close()
+	drain, cancel := context.WithTimeout(context.Background(), p.KillTimeout)
+	defer cancel()
+	if cut := server.Drain(drain); cut > 0 {
+		p.log.Warn("connections were cut off", "worker", p.Slot, "connections", cut)
+	}
+	return nil
+}
+
+// listener is where the worker's connections come from.
+func (p *workerProcess) listener() (net.Listener, error) {
+	addr, err := net.ResolveTCPAddr("tcp", p.Address)
+	if err != nil {
+		return nil, err
+	}
+	if p.Dispatch == "shared" {
+		return newSharedListener(os.NewFile(listenerFD, "listener"), addr, p)
+	}
+	return &handedListener{p: p, addr: addr, closing: make(chan struct{})}, nil
+}
+
+// handedListener accepts what the master hands over.
+type handedListener struct {
+	p       *workerProcess
+	addr    net.Addr
+	closing chan struct{}
+	once    sync.Once
+}
+
+// Accept returns the next connection once a processor is free for it, and
+// net.ErrClosed when the listener is closed and nothing is left.
+func (l *handedListener) Accept() (net.Conn, error) {
+	for {
+		var h handedConn
+		select {
+		case h = <-l.p.link.handed:
+		case <-l.closing:
+			select {
+			case h = <-l.p.link.handed:
+			default:
+				return nil, net.ErrClosed
+			}
+		}
+		arrival, err := l.p.app.Processor().Arrive(context.Background())
+		if err != nil {
+			return nil, err
+		}
+		if !l.p.entry.Claim(h.number) {
+			// The master had no patience, and has given it to somebody else.
+			arrival.End()
+			unix.Close(h.fd)
+			l.p.link.say(frame{kind: dropped, n: h.number})
+			continue
+		}
+		l.p.link.say(frame{kind: taken, n: h.number})
+		c, err := newConn(h.fd, l.addr, arrival)
+		if err != nil {
+			l.p.log.Warn("take a connection", "error", err)
+			continue
+		}
+		return c, nil
+	}
+}
+
+// Close implements net.Listener.
+func (l *handedListener) Close() error {
+	l.once.Do(func() { close(l.closing) })
+	return nil
+}
+
+// Addr implements net.Listener.
+func (l *handedListener) Addr() net.Addr { return l.addr }
+
+// sharedListener accepts on the listener that all workers share.
+type sharedListener struct {
+	p    *workerProcess
+	file *os.File
+	raw  syscall.RawConn
+	addr net.Addr
+}
+
+func newSharedListener(file *os.File, addr net.Addr, p *workerProcess) (*sharedListener, error) {
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return nil, fmt.Errorf("use the inherited listener: %w", err)
+	}
+	return &sharedListener{p: p, file: file, raw: raw, addr: addr}, nil
+}
+
+// Accept waits until there is a connection and a processor is free for it, and
+// then takes it if no other worker was faster. After Close it returns
+// net.ErrClosed; if all workers go, only when no connection is left.
+func (l *sharedListener) Accept() (net.Conn, error) {
+	for {
+		closed := l.await()
+		if closed && !l.p.link.last.Load() {
+			return nil, net.ErrClosed // the others take what is left
+		}
+		arrival, err := l.p.app.Processor().Arrive(context.Background())
+		if err != nil {
+			return nil, err
+		}
+		var fd int
+		var aerr error
+		err = l.raw.Control(func(ln uintptr) { fd, aerr = accept(int(ln)) })
+		if err == nil && aerr == nil {
+			c, err := newConn(fd, l.addr, arrival)
+			if err == nil {
+				return c, nil
+			}
+			l.p.log.Warn("accept", "error", err)
+			continue
+		}
+		arrival.End()
+		switch {
+		case err != nil:
+			return nil, err
+		case aerr == unix.EAGAIN && closed:
+			return nil, net.ErrClosed
+		case transient(aerr):
+			time.Sleep(time.Millisecond) // until there are descriptors again
+		case aerr != unix.EAGAIN:
+			return nil, fmt.Errorf("accept: %w", aerr)
+		}
+	}
+}
+
+// await returns when there is a connection, or true when the listener is
+// closed.
+func (l *sharedListener) await() (closed bool) {
+	// Readiness is asked for anew: others may have taken what woke this worker.
+	return l.raw.Read(func(ln uintptr) bool {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(ln), Events: unix.POLLIN}}, 0)
+		return n > 0 || err != nil && err != unix.EINTR
+	}) != nil
+}
+
+// Close wakes Accept. The descriptor stays open until the process ends, because
+// Accept may still use it.
+func (l *sharedListener) Close() error { return l.file.SetReadDeadline(time.Unix(1, 0)) }
+
+// Addr implements net.Listener.
+func (l *sharedListener) Addr() net.Addr { return l.addr }
