@@ -25,10 +25,11 @@ func BudgetTable(objective float64) []BudgetRow {
 	return rows
 }
 
-// allowed is in seconds, to the nanosecond: what lies below is the noise of
-// binary fractions.
+// allowed is in seconds. It is rounded where only the noise of binary fractions
+// is left: 1 − 0.99999 is not the float64 nearest to 0.00001.
 func allowed(objective float64, window time.Duration) float64 {
-	return math.Round((1-objective)*seconds(window)*1e9) / 1e9
+	share := math.Round((1-objective)*1e15) / 1e15
+	return math.Round(share*seconds(window)*1e9) / 1e9
 }
 
 func foldBudget(policy *BudgetPolicy, downtimeS *float64) *Budget {

@@ -18,7 +18,7 @@ var (
 	userInfo = regexp.MustCompile(`(?i)\b([a-z][a-z0-9+.-]*://)[^/?#\s"'<>]*@`)
 	// credentialFields are header fields whose whole value is secret, as they
 	// appear in a dump ("Authorization: Basic eA==") or in JSON.
-	credentialFields = regexp.MustCompile(`(?i)\b((?:proxy-)?authorization|(?:set-)?cookie|x-api-key)("?\s*[:=]\s*)("[^"]*"|\[[^\]]*\]|[^\r\n"]*)`)
+	credentialFields = regexp.MustCompile(`(?i)\b((?:proxy-)?authorization|(?:set-)?cookie|x-api-key)("?\s*[:=]\s*)("[^"]*"|\[[^\]]*\]|\*\*\*|[^\r\n"]*)`)
 	credentials      = regexp.MustCompile(`(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]{4,}`)
 	passwords        = regexp.MustCompile(`(?i)\b((?:[a-z0-9]+[_-])?(?:password|passwd|pwd|secret|token|api[_-]?key))("?\s*[:=]\s*)("[^"]*"|'[^']*'|[^\s&;,"']+)`)
 )
@@ -30,6 +30,8 @@ var (
 // stands as a word of its own, so that a value of "1" does not blot out every
 // figure. The result does not change when it is redacted again.
 func Redact(s string, secrets ...string) string {
+	// Whole fields before the secrets: one of several cookies may be given.
+	s = credentialFields.ReplaceAllString(s, "${1}${2}"+mask)
 	for _, secret := range encodings(secrets) {
 		if utf8.RuneCountInString(secret) < 4 {
 			s = replaceWord(s, secret)
@@ -38,7 +40,6 @@ func Redact(s string, secrets ...string) string {
 		}
 	}
 	s = userInfo.ReplaceAllString(s, "${1}"+mask+"@")
-	s = credentialFields.ReplaceAllString(s, "${1}${2}"+mask)
 	s = credentials.ReplaceAllString(s, "${1} "+mask)
 	return passwords.ReplaceAllString(s, "${1}${2}"+mask)
 }

@@ -18,7 +18,6 @@ import (
 func (t *text) table(header []string, align string, rows [][]string) {
 	aligns := make([]tw.Align, len(header))
 	for i := range header {
-		header[i] = t.style(bold, header[i])
 		aligns[i] = tw.AlignLeft
 		if align[i] == 'r' {
 			aligns[i] = tw.AlignRight
@@ -45,8 +44,13 @@ func (t *text) table(header []string, align string, rows [][]string) {
 	// Neither fails when writing to a buffer.
 	_ = table.Bulk(rows)
 	_ = table.Render()
-	for line := range strings.Lines(b.String()) {
-		t.linef(" %s", strings.TrimRight(line, " \n"))
+	lines := strings.Split(strings.TrimRight(b.String(), "\n"), "\n")
+	for i, line := range lines {
+		line = strings.TrimRight(line, " ")
+		if i == 0 {
+			line = t.style(bold, line)
+		}
+		t.linef(" %s", line)
 	}
 }
 

@@ -117,15 +117,22 @@ func loadText(r *Report) string {
 	for _, l := range r.Load {
 		s := countOf(int64(l.Concurrency), "client")
 		if l.Model == "open" {
-			s = units.FormatRate(l.Rate)
-			s = strings.TrimSuffix(s, "/s") + " requests/s"
+			s = perSecond(l.Rate)
+		}
+		if len(r.Load) > 1 {
+			s = clean(l.Name) + ": " + s
 		}
 		streams = append(streams, s)
 	}
 	if len(streams) == 0 {
 		return "no load"
 	}
-	return strings.Join(streams, " and ") + " for " + units.FormatDuration(duration(r.DurationS))
+	return strings.Join(streams, ", ") + " for " + units.FormatDuration(duration(r.DurationS))
+}
+
+// perSecond is "867 requests/s".
+func perSecond(rate float64) string {
+	return strings.TrimSuffix(units.FormatRate(rate), "/s") + " requests/s"
 }
 
 // block writes one line of figures: a label, a figure, and what there is to say
@@ -155,6 +162,10 @@ func (t *text) availability(r *Report) {
 		for cause, n := range l.Failures {
 			causes[cause] += n
 		}
+	}
+	if sent == 0 {
+		t.block("AVAILABILITY", "unknown", "no request was made")
+		return
 	}
 	line := fmt.Sprintf("%s of %s failed", units.FormatCount(failed), countOf(sent, "request"))
 	if failed > 0 {
@@ -218,6 +229,9 @@ func outageText(a *Availability) string {
 		s = "1 outage of " + units.FormatDuration(duration(longest))
 	case n > 1:
 		s = fmt.Sprintf("%d outages, none longer than %s", n, units.FormatDuration(duration(longest)))
+		if a.MTTRS != nil {
+			s += ", MTTR " + units.FormatDuration(duration(*a.MTTRS))
+		}
 	}
 	if a.LongestStallS != nil && *a.LongestStallS > longest+10*resolution {
 		s += "; longest time without an answer " + units.FormatDuration(duration(*a.LongestStallS))
@@ -231,16 +245,22 @@ func (t *text) latency(r *Report) {
 		return
 	}
 	for _, l := range r.Load {
-		rate := ""
-		if l.ThroughputRPS != nil {
-			rate = strings.TrimSuffix(units.FormatRate(*l.ThroughputRPS), "/s") + " requests/s"
-		}
 		if l.LatencyMS == nil {
 			t.block("LATENCY", "", "unknown: nothing was answered well")
 			continue
 		}
 		q := l.LatencyMS
-		t.block("LATENCY", "", fmt.Sprintf("p50 %s   p90 %s   p99 %s   max %s      %s", ms(q.P50), ms(q.P90), ms(q.P99), ms(q.Max), rate))
+		line := fmt.Sprintf("p50 %s   p90 %s   p99 %s   max %s", ms(q.P50), ms(q.P90), ms(q.P99), ms(q.Max))
+		if l.ThroughputRPS != nil {
+			rate := perSecond(*l.ThroughputRPS)
+			if t.width > 0 && 16+width(line)+6+width(rate) > t.width {
+				t.block("LATENCY", "", line)
+				t.block("", "", rate)
+				continue
+			}
+			line += "      " + rate
+		}
+		t.block("LATENCY", "", line)
 	}
 }
 
@@ -319,17 +339,19 @@ func (t *text) wrap(s string, start, indent int) string {
 	if t.width <= 0 || start+width(s) <= t.width {
 		return s
 	}
-	var b strings.Builder
-	at := start
+	lines, at := []string{""}, start
 	for i, word := range strings.SplitAfter(s, " ") {
 		if i > 0 && at+width(strings.TrimRight(word, " ")) > t.width {
-			b.WriteString("\n" + strings.Repeat(" ", indent))
+			lines = append(lines, strings.Repeat(" ", indent))
 			at = indent
 		}
-		b.WriteString(word)
+		lines[len(lines)-1] += word
 		at += width(word)
 	}
-	return b.String()
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	return strings.Join(lines, "\n")
 }
 
 // width is how many columns s takes on a terminal.

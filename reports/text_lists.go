@@ -27,29 +27,35 @@ func (t *text) faults(r *Report) {
 		shown = shown[:maxFaultLines]
 	}
 	rows := make([]faultRow, len(shown))
-	var id, detail, lost int
 	for i := range shown {
-		f := &shown[i]
-		rows[i] = faultRow{f, faultDetail(f), lostText(f), backText(f, r)}
-		id = max(id, width(clean(f.ID)))
-		if f.State == string(chaos.Done) {
-			detail, lost = max(detail, width(rows[i].detail)), max(lost, width(rows[i].lost))
-		}
+		rows[i] = faultRow{&shown[i], faultDetail(&shown[i]), lostText(&shown[i]), backText(&shown[i], r)}
 	}
-	if t.width > 0 {
-		back := 0
-		for _, row := range rows {
-			back = max(back, width(row.back))
+	c := columnsOf(rows)
+	broken := false
+	if t.width > 0 && c.total() > t.width {
+		// Without pids, which the JSON has, or else on two lines.
+		short := slices.Clone(rows)
+		for i := range short {
+			short[i].detail = pids.ReplaceAllString(short[i].detail, "")
 		}
-		detail = min(detail, max(20, t.width-9-id-3-3-lost-3-back))
+		if sc := columnsOf(short); sc.total() <= t.width {
+			rows, c = short, sc
+		} else {
+			broken = true
+		}
 	}
 	for _, row := range rows {
-		start := t.faultStart(row.Fault, id)
-		if row.State != string(chaos.Done) {
-			t.linef("%s%s", start, t.wrap(row.detail, width(start), width(start)))
-			continue
+		start := t.faultStart(row.Fault, c.id)
+		indent := strings.Repeat(" ", width(start))
+		switch {
+		case row.State != string(chaos.Done):
+			t.linef("%s%s", start, t.wrap(row.detail, len(indent), len(indent)))
+		case broken:
+			t.linef("%s%s", start, t.wrap(row.detail, len(indent), len(indent)))
+			t.linef("%s%s   %s", indent, pad(row.lost, c.lost), row.back)
+		default:
+			t.linef("%s%s   %s   %s", start, pad(row.detail, c.detail), pad(row.lost, c.lost), row.back)
 		}
-		t.linef("%s%s   %s   %s", start, pad(twwidth.Truncate(row.detail, detail, "…"), detail), pad(row.lost, lost), row.back)
 	}
 	if rest := len(r.Faults) - len(shown); rest > 0 {
 		t.linef("         and %s more, all of them in the JSON report", countOf(int64(rest), "fault"))
@@ -60,6 +66,23 @@ type faultRow struct {
 	*Fault
 	detail, lost, back string
 }
+
+// faultColumns are the widths of the columns of fault lines.
+type faultColumns struct{ id, detail, lost, back int }
+
+func columnsOf(rows []faultRow) (c faultColumns) {
+	for _, row := range rows {
+		c.id = max(c.id, width(clean(row.ID)))
+		if row.State == string(chaos.Done) {
+			c.detail, c.lost, c.back = max(c.detail, width(row.detail)), max(c.lost, width(row.lost)), max(c.back, width(row.back))
+		}
+	}
+	return c
+}
+
+func (c faultColumns) total() int { return 9 + c.id + 3 + c.detail + 3 + c.lost + 3 + c.back }
+
+var pids = regexp.MustCompile(` \(pid \d+\)`)
 
 // faultStart is the first two columns of a fault's line: when, and its id.
 func (t *text) faultStart(f *Fault, id int) string {
@@ -137,7 +160,7 @@ func (t *text) outages(r *Report) {
 		})
 	}
 	t.WriteString("\n")
-	t.table([]string{"OUTAGE", "END", "LENGTH", "DOWN", "FAILED", "BECAUSE OF"}, "rrrrrl", rows)
+	t.table([]string{"OUTAGE FROM", "TO", "LENGTH", "DOWN", "FAILED", "BECAUSE OF"}, "rrrrrl", rows)
 	if rest := len(r.Availability.Outages) - len(shown); rest > 0 {
 		t.linef(" and %s more, none longer, all of them in the JSON report", countOf(int64(rest), "outage"))
 	}
@@ -176,7 +199,7 @@ func (t *text) events(r *Report) {
 		if causedByFault(e, r.Faults) {
 			continue
 		}
-		what := numbered.ReplaceAllString(e.What, "")
+		what := pids.ReplaceAllString(numbered.ReplaceAllString(e.What, "$1"), "")
 		i := slices.IndexFunc(groups, func(g *eventGroup) bool { return g.what == what })
 		if i < 0 {
 			groups = append(groups, &eventGroup{what: what, first: e})
@@ -203,14 +226,14 @@ type eventGroup struct {
 	n     int
 }
 
-// numbered is what tells one worker's event from another's.
-var numbered = regexp.MustCompile(` #?\d+(?: \(pid \d+\))?| \(pid \d+\)`)
+// numbered is what tells one worker's event from another's, besides the pid.
+var numbered = regexp.MustCompile(`\b(worker|process|instance) #?\d+\b`)
 
 func (g *eventGroup) text() string {
 	if g.n == 1 {
-		return clean(g.first.What) + " at " + at(g.first.AtS)
+		return fmt.Sprintf("%s (at %s)", clean(g.first.What), at(g.first.AtS))
 	}
-	return fmt.Sprintf("%d × %s, first at %s", g.n, clean(g.what), at(g.first.AtS))
+	return fmt.Sprintf("%d × %s (first at %s)", g.n, clean(g.what), at(g.first.AtS))
 }
 
 var pidIn = regexp.MustCompile(`\bpid (\d+)\b`)
@@ -252,6 +275,14 @@ func (t *text) summary(runs []*Report) {
 	t.linef("\n%s: %s", countOf(int64(len(runs)), "run"), strings.Join(counts, ", "))
 }
 
+// truncate cuts s to so many columns, with an ellipsis where it did.
+func truncate(s string, columns int) string {
+	if width(s) <= columns {
+		return s
+	}
+	return twwidth.Truncate(s, columns, "…")
+}
+
 // causeList is "reset 3, closed 1": the most frequent first.
 func causeList(causes map[string]int64) string {
 	names := slices.SortedFunc(maps.Keys(causes), func(a, b string) int {
@@ -271,7 +302,7 @@ func firstFailures(r *Report) []string {
 	for _, l := range r.Load {
 		for _, cause := range slices.Sorted(maps.Keys(l.Examples)) {
 			if !seen[cause] && len(lines) < 3 {
-				lines = append(lines, "first "+clean(cause)+": "+twwidth.Truncate(clean(l.Examples[cause]), 200, "…"))
+				lines = append(lines, "first "+clean(cause)+": "+truncate(clean(l.Examples[cause]), 200))
 			}
 			seen[cause] = true
 		}

@@ -1,0 +1,137 @@
+package reports
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/hachaos/hachaos/chaos"
+	"github.com/hachaos/hachaos/loadgen"
+)
+
+const msec = time.Millisecond
+
+// recoveries folds a run of these faults and returns recovery_s of each in
+// milliseconds, −1 for null.
+func recoveries(probes string, ready []ReadyCount, faults ...chaos.Event) []float64 {
+	run := Run{Duration: 10 * time.Second, Faults: faults, Ready: ready}
+	if probes != "" {
+		run.Probes = []*loadgen.ProbeRecording{probesOf(probes)}
+	}
+	var got []float64
+	for _, f := range Fold(run).Faults {
+		if f.RecoveryS == nil {
+			got = append(got, -1)
+		} else {
+			got = append(got, *f.RecoveryS*1e3)
+		}
+	}
+	return got
+}
+
+func TestRecovery(t *testing.T) {
+	second := time.Second
+	exec := chaos.Event{ID: "e#1", Name: "e", Kind: "exec", Start: second, End: second, State: chaos.Done}
+	skipped, failed := kill("c", 2, 2*second), kill("c", 3, 3*second)
+	skipped.State, failed.State = chaos.Skipped, chaos.Failed
+	unreverted := pause("p", second, 0)
+	back := []ReadyCount{{-second, 4}, {1001 * msec, 3}, {1048 * msec, 4}}
+
+	for name, c := range map[string]struct {
+		probes string
+		ready  []ReadyCount
+		faults []chaos.Event
+		want   []float64
+	}{
+		"nothing failed":                    {".500", nil, []chaos.Event{exec}, []float64{0}},
+		"nothing failed, no worker missing": {".500", []ReadyCount{{0, 4}}, []chaos.Event{kill("c", 1, second)}, []float64{0}},
+		"probes":                            {".100x20.300", nil, []chaos.Event{exec}, []float64{200}},
+		"the last failed one counts":        {".100x.49x.300", nil, []chaos.Event{exec}, []float64{510}},
+		"to the end":                        {".100x400", nil, []chaos.Event{exec}, []float64{-1}},
+		"no prober":                         {"", back, []chaos.Event{kill("c", 1, second)}, []float64{-1}},
+		"workers":                           {".500", back, []chaos.Event{kill("c", 1, second)}, []float64{48}},
+		"workers, of an exit":               {".500", back, []chaos.Event{{ID: "x#1", Kind: "exit", Start: second, End: second, State: chaos.Done}}, []float64{48}},
+		"workers, of no killer":             {".500", back, []chaos.Event{exec}, []float64{0}},
+		"the later: probes":                 {".100x20.300", back, []chaos.Event{kill("c", 1, second)}, []float64{200}},
+		"the later: workers":                {".100x2.300", back, []chaos.Event{kill("c", 1, second)}, []float64{48}},
+		"workers never back":                {".500", back[:2], []chaos.Event{kill("c", 1, second)}, []float64{-1}},
+		"more workers than before":          {".500", []ReadyCount{{0, 4}, {second + msec, 3}, {2 * second, 5}}, []chaos.Event{kill("c", 1, second)}, []float64{1000}},
+		"the number before is unknown":      {".500", []ReadyCount{{second + msec, 3}}, []chaos.Event{kill("c", 1, second)}, []float64{0}},
+		"never fell, the next one did": {".500", []ReadyCount{{0, 4}, {3*second + msec, 3}, {3*second + 50*msec, 4}},
+			[]chaos.Event{kill("c", 1, second), kill("c", 2, 3*second)}, []float64{0, 50}},
+		"two at once": {".500", []ReadyCount{{0, 4}, {second + 2*msec, 3}, {second + 3*msec, 2}, {second + 60*msec, 3}, {second + 70*msec, 4}},
+			[]chaos.Event{kill("a", 1, second), kill("b", 1, second+msec)}, []float64{70, 69}},
+		"the second before the first is back": {".500", []ReadyCount{{0, 4}, {second + msec, 3}, {second + 501*msec, 2}, {second + 600*msec, 3}, {second + 700*msec, 4}},
+			[]chaos.Event{kill("a", 1, second), kill("b", 1, second+500*msec)}, []float64{700, 100}},
+		"still down when the next strikes": {".100x200.100", nil, []chaos.Event{kill("a", 1, second), kill("b", 1, 2*second)}, []float64{2000, 1000}},
+		"failures in the next one's window": {".250x10.100", nil, []chaos.Event{kill("a", 1, second), kill("b", 1, 2*second)},
+			[]float64{0, 600}},
+		"lasting: back before its end": {".100x10.300", nil, []chaos.Event{pause("p", second, 2*second)}, []float64{0}},
+		"lasting: at its end":          {".100x100.300", nil, []chaos.Event{pause("p", second, 2*second)}, []float64{0}},
+		"lasting: after its end":       {".100x150.300", nil, []chaos.Event{pause("p", second, 2*second)}, []float64{500}},
+		"lasting: nothing failed":      {".500", nil, []chaos.Event{pause("p", second, 2*second)}, []float64{0}},
+		"lasting: never reverted":      {".500", nil, []chaos.Event{unreverted}, []float64{-1}},
+		"skipped and failed are no windows": {".100x.99x50.300", nil, []chaos.Event{kill("c", 1, second), skipped, failed},
+			[]float64{1500, -1, -1}},
+		"not in order": {".100x200.100", nil, []chaos.Event{kill("b", 1, 2*second), kill("a", 1, second)}, []float64{1000, 2000}},
+	} {
+		if got := recoveries(c.probes, c.ready, c.faults...); !closeTo(got, c.want) {
+			t.Errorf("%s: got %v ms, want %v", name, got, c.want)
+		}
+	}
+}
+
+// The probe that a dying worker held was sent before the fault. It is the
+// fault's all the same, by when it failed.
+func TestProbeUnderWayAtTheFault(t *testing.T) {
+	rec := probesOf(".99x.400")
+	rec.Runs[1].Finish = 1002 * msec
+	r := Fold(Run{Duration: 5 * time.Second, Probes: []*loadgen.ProbeRecording{rec}, Faults: []chaos.Event{kill("crash", 1, 1001*msec)}})
+	if got := r.Availability.Outages; len(got) != 1 || !reflect.DeepEqual(got[0].Faults, []string{"crash#1"}) {
+		t.Errorf("outages %+v", got)
+	}
+	near(t, "recovery_s", r.Faults[0].RecoveryS, 0) // the next probe was sent at 1 s, before the kill
+	rec.Runs[1].Finish = 1000 * msec
+	r = Fold(Run{Duration: 5 * time.Second, Probes: []*loadgen.ProbeRecording{rec}, Faults: []chaos.Event{kill("crash", 1, 1001*msec)}})
+	if got := r.Availability.Outages; len(got) != 1 || len(got[0].Faults) != 0 {
+		t.Errorf("a probe that failed before the fault: outages %+v", got)
+	}
+}
+
+func TestOutagesFaults(t *testing.T) {
+	second := time.Second
+	for name, c := range map[string]struct {
+		probes string
+		ready  []ReadyCount
+		faults []chaos.Event
+		want   [][]string
+	}{
+		"before any":      {".50x.449", nil, []chaos.Event{kill("a", 1, second)}, [][]string{{}}},
+		"after its start": {".120x10.370", nil, []chaos.Event{kill("a", 1, second)}, [][]string{{"a#1"}}},
+		"through two":     {".100x200.200", nil, []chaos.Event{kill("a", 1, second), kill("b", 1, 2*second)}, [][]string{{"a#1", "b#1"}}},
+		"first recovered": {".100x10.190x10.190", nil, []chaos.Event{kill("a", 1, second), kill("b", 1, 3*second)}, [][]string{{"a#1"}, {"b#1"}}},
+		"a lasting one's": {".100x.2x.2x.2x.290", nil, []chaos.Event{pause("p", second, 2*second)}, [][]string{{"p#1"}}},
+		"workers missing": {".300x10.190", []ReadyCount{{0, 4}, {second + msec, 3}}, []chaos.Event{kill("a", 1, second), kill("b", 1, 3*second)}, [][]string{{"a#1", "b#1"}}},
+	} {
+		r := Fold(Run{Duration: 5 * second, Probes: []*loadgen.ProbeRecording{probesOf(c.probes)}, Ready: c.ready, Faults: c.faults})
+		got := [][]string{}
+		for _, o := range r.Availability.Outages {
+			got = append(got, o.Faults)
+		}
+		if !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+func closeTo(a, b []float64) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if d := a[i] - b[i]; d > 1e-6 || d < -1e-6 {
+			return false
+		}
+	}
+	return true
+}
