@@ -47,7 +47,7 @@ func (s *Selector) setDefaults() {
 // in it, such as "kill.signal". What depends on the target or on the load is
 // not looked at.
 func (f *Fault) Check(report func(path, message string)) {
-	kinds := f.givenKinds()
+	kinds := f.Kinds()
 	switch len(kinds) {
 	case 0:
 		report("", "a fault needs a kind: kill, pause, exit, reload or exec")
@@ -73,19 +73,6 @@ func (f *Fault) Check(report func(path, message string)) {
 	}
 	f.checkLasting(kinds[0], report)
 	f.checkTimes(report)
-}
-
-func (f *Fault) givenKinds() []string {
-	var kinds []string
-	for _, k := range []struct {
-		name  string
-		given bool
-	}{{"kill", f.Kill != nil}, {"pause", f.Pause != nil}, {"exit", f.Exit != nil}, {"reload", f.Reload != nil}, {"exec", f.Exec != nil}} {
-		if k.given {
-			kinds = append(kinds, k.name)
-		}
-	}
-	return kinds
 }
 
 func (s *Selector) check(kind string, report func(path, message string)) {

@@ -20,7 +20,7 @@ type Fault struct {
 
 	At       units.Duration `yaml:"at" json:"at" jsonschema:"description=When it strikes; from the end of the warm-up"`
 	Every    units.Duration `yaml:"every" json:"every,omitempty" jsonschema:"description=Interval of repetitions"`
-	Count    int            `yaml:"count" json:"count,omitempty" jsonschema:"description=Number of repetitions; default 1 or as many as fit when every is set"`
+	Count    int            `yaml:"count" json:"count,omitempty" jsonschema:"description=Number of repetitions; default 1 or as many as fit when every is set,minimum=1"`
 	Until    units.Duration `yaml:"until" json:"until,omitempty" jsonschema:"description=No repetition begins after this"`
 	For      units.Duration `yaml:"for" json:"for,omitempty" jsonschema:"description=How long a lasting fault lasts"`
 	Jitter   units.Duration `yaml:"jitter" json:"jitter,omitempty" jsonschema:"description=Each repetition is late by a random time up to this"`

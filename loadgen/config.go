@@ -10,7 +10,7 @@ type Stream struct {
 	Closed   *Closed        `yaml:"closed" json:"closed,omitempty" jsonschema:"description=Closed load as ab makes it: each client sends and waits and sends again"`
 	Open     *Open          `yaml:"open" json:"open,omitempty" jsonschema:"description=Open load: requests arrive on a schedule of their own"`
 	Duration units.Duration `yaml:"duration" json:"duration,omitempty" jsonschema:"description=How long requests are sent"`
-	Count    int64          `yaml:"count" json:"count,omitempty" jsonschema:"description=How many requests are sent instead of a duration"`
+	Count    int64          `yaml:"count" json:"count,omitempty" jsonschema:"description=How many requests are sent instead of a duration,minimum=1"`
 	Timeout  units.Duration `yaml:"timeout" json:"timeout,omitempty" jsonschema:"description=Deadline of one request from connecting (open load: from when it was due) to its last byte,default=5s"`
 	// FailurePause is a pointer because 0 is a pause too: that of ab.
 	FailurePause *units.Duration `yaml:"failure_pause" json:"failure_pause,omitempty" jsonschema:"description=How long a closed client waits after a failed request,default=100ms"`
@@ -32,7 +32,7 @@ type Open struct {
 	Ramp      *Ramp      `yaml:"ramp" json:"ramp,omitempty" jsonschema:"description=Linearly changing arrivals"`
 	Sine      *Sine      `yaml:"sine" json:"sine,omitempty" jsonschema:"description=Arrivals that swing around a mean"`
 	Poisson   *Poisson   `yaml:"poisson" json:"poisson,omitempty" jsonschema:"description=Independent arrivals: exponential gaps"`
-	Senders   int        `yaml:"senders" json:"senders,omitempty" jsonschema:"description=Bound of requests in flight at once; beyond it a due request waits in line,default=1000"`
+	Senders   int        `yaml:"senders" json:"senders,omitempty" jsonschema:"description=Bound of requests in flight at once; beyond it a due request waits in line,minimum=1,default=1000"`
 	Keepalive *bool      `yaml:"keepalive" json:"keepalive,omitempty" jsonschema:"description=Keep connections open between requests,default=true"`
 }
 
@@ -59,7 +59,7 @@ type Poisson struct {
 type Request struct {
 	Method  string            `yaml:"method" json:"method,omitempty" jsonschema:"description=HTTP method,default=GET"`
 	Path    string            `yaml:"path" json:"path,omitempty" jsonschema:"description=Path and query below the target's URL,default=/"`
-	Weight  int               `yaml:"weight" json:"weight,omitempty" jsonschema:"description=Share among the stream's requests,default=1"`
+	Weight  int               `yaml:"weight" json:"weight,omitempty" jsonschema:"description=Share among the stream's requests,minimum=1,default=1"`
 	Headers map[string]string `yaml:"headers" json:"headers,omitempty" jsonschema:"description=Header fields"`
 	Body    string            `yaml:"body" json:"body,omitempty" jsonschema:"description=Body"`
 	Expect  Expect            `yaml:"expect" json:"expect,omitzero" jsonschema:"description=What a good answer is"`

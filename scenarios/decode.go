@@ -115,6 +115,7 @@ func (d *decoder) object(n *node, v reflect.Value, keyAt place) {
 }
 
 func unknownKey(key string, fields []field) string {
+	key = shorten(key)
 	best, distance := "", len(key)/3+2
 	for _, f := range fields {
 		folded := strings.ReplaceAll(strings.ToLower(key), "-", "_")

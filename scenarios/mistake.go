@@ -170,9 +170,15 @@ func mask(line string) string {
 	})
 }
 
-// oneLine keeps a message on one line and free of control characters, whatever
-// values it quotes.
+// longest is how many characters of a message are kept.
+const longest = 400
+
+// oneLine keeps a message on one line, bounded and free of control characters,
+// whatever values it quotes.
 func oneLine(s string) string {
+	if r := []rune(s); len(r) > longest {
+		s = string(r[:longest]) + "…"
+	}
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r

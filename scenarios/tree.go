@@ -127,19 +127,34 @@ func parseTokens(text string) (file *ast.File, err error) {
 	if len(tokens) > maxTokens {
 		return nil, fmt.Errorf("the file has more than %d elements; no scenario needs as many", maxTokens)
 	}
-	depth := 0
+	if t := firstTooDeep(tokens); t != nil {
+		return nil, &yaml.SyntaxError{Message: tooDeep, Token: t}
+	}
+	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+}
+
+// firstTooDeep returns the token at which a line nests too deep for the parser,
+// whose time is quadratic in that; nil if none does. Nesting over several lines
+// takes indentation, which the file's size bounds.
+func firstTooDeep(tokens token.Tokens) *token.Token {
+	flow, row, line := 0, 0, 0
 	for _, t := range tokens {
 		switch t.Type {
 		case token.SequenceStartType, token.MappingStartType:
-			depth++
+			flow++
 		case token.SequenceEndType, token.MappingEndType:
-			depth--
+			flow--
+		case token.SequenceEntryType, token.MappingKeyType: // "- - - x"
+			if t.Position.Line != line {
+				row, line = 0, t.Position.Line
+			}
+			row++
 		}
-		if depth > maxDepth {
-			return nil, &yaml.SyntaxError{Message: tooDeep, Token: t}
+		if flow > maxDepth || row > maxDepth {
+			return t
 		}
 	}
-	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	return nil
 }
 
 var tooDeep = fmt.Sprintf("nested more than %d levels deep", maxDepth)
