@@ -39,9 +39,11 @@ type Command struct {
 	done chan struct{} // the first process has ended
 	wg   sync.WaitGroup
 
+	wake chan struct{} // ends the monitor's pause
+
 	mu       sync.Mutex
 	slots    []proc.ID // by slot - 1; a dead worker's slot is the next one's
-	ready    int
+	living   []proc.ID // as last seen
 	stirred  clock.Time
 	usages   map[proc.ID]Usage
 	stopping bool
@@ -56,6 +58,7 @@ func NewCommand(config CommandConfig, opts Options) *Command {
 		log:    filepath.Join(opts.Folder, "command.log"),
 		stop:   make(chan struct{}),
 		done:   make(chan struct{}),
+		wake:   make(chan struct{}, 1),
 		usages: map[proc.ID]Usage{},
 	}
 }
@@ -148,7 +151,7 @@ func (c *Command) Workers() ([]Worker, error) {
 	var workers []Worker
 	for i, id := range c.slots {
 		if slices.Contains(living, id) {
-			workers = append(workers, Worker{Slot: i + 1, PID: id.PID, Ready: true})
+			workers = append(workers, Worker{Slot: i + 1, PID: id.PID, ID: id, Ready: true})
 		}
 	}
 	return workers, nil
@@ -160,6 +163,10 @@ func (c *Command) Stir() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stirred = clock.Now()
+	select {
+	case c.wake <- struct{}{}:
+	default: // it is awake
+	}
 }
 
 // Reload reloads the command as its configuration says, and waits until every
@@ -267,6 +274,7 @@ func (c *Command) monitor() {
 			c.look()
 			close(c.done)
 			ended = nil
+		case <-c.wake:
 		case <-timer.C:
 		}
 		timer.Stop()
@@ -276,6 +284,8 @@ func (c *Command) monitor() {
 // look reads which workers live now, gives new ones their slots, and reports a
 // change of their number.
 func (c *Command) look() ([]proc.ID, error) {
+	c.mu.Lock() // from before the reading: an older look must not follow a newer one
+	defer c.mu.Unlock()
 	table, err := proc.ReadTable()
 	if err != nil {
 		return nil, err
@@ -290,8 +300,6 @@ func (c *Command) look() ([]proc.ID, error) {
 		living[i] = p.ID
 	}
 
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.assign(living)
 	for slot, id := range c.slots {
 		if slices.Contains(living, id) {
@@ -299,20 +307,28 @@ func (c *Command) look() ([]proc.ID, error) {
 		}
 	}
 	c.measure(c.main.ID(), "main")
-	if len(living) != c.ready && !c.stopping {
-		c.ready = len(living)
-		if c.opts.Observe != nil {
-			c.opts.Observe(Change{At: at, Ready: c.ready, Source: "command", What: plural(c.ready, "process", "processes") + " now"})
-		}
+	if what := c.changed(living); what != "" && !c.stopping && c.opts.Observe != nil {
+		c.opts.Observe(Change{At: at, Ready: len(living), Source: "command", What: what})
 	}
+	c.living = living
 	return living, nil
 }
 
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
+// changed says which workers have ended and which are new: "worker 2 (pid 4711)
+// has ended".
+func (c *Command) changed(living []proc.ID) string {
+	var words []string
+	for _, id := range c.living {
+		if !slices.Contains(living, id) {
+			words = append(words, fmt.Sprintf("worker (pid %d) has ended", id.PID))
+		}
 	}
-	return fmt.Sprintf("%d %s", n, many)
+	for _, id := range living {
+		if !slices.Contains(c.living, id) {
+			words = append(words, fmt.Sprintf("worker %d (pid %d) has started", slices.Index(c.slots, id)+1, id.PID))
+		}
+	}
+	return strings.Join(words, ", ")
 }
 
 // assign gives each process without a slot the lowest one that is free.

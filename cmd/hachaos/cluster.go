@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/hachaos/hachaos/reports/units"
+	"github.com/hachaos/hachaos/targets/cluster"
+	"github.com/spf13/cobra"
+)
+
+type clusterFlags struct {
+	config  string
+	listen  string
+	dir     string
+	workers string
+	threads int
+	pass    string
+	work    time.Duration
+	seed    uint64
+	readyFD int
+	verbose bool
+}
+
+func clusterCommand() *cobra.Command {
+	var f clusterFlags
+	cmd := &cobra.Command{
+		Use:   "cluster",
+		Short: "Run the reference cluster alone",
+		Long: `The reference cluster: a master that starts worker processes, replaces those that
+crash, and reloads them one by one without losing a request (hachaos cluster
+reload, or SIGUSR2). SIGTERM lets it finish what it has and ends it.`,
+		Example: `  hachaos cluster --workers 4 --listen 127.0.0.1:8080
+  hachaos cluster status
+  hachaos cluster reload`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
+	}
+	cmd.PersistentFlags().StringVar(&f.dir, "dir", cluster.DefaultDir(), "control `DIRECTORY`: one for each cluster on this machine")
+	flags := cmd.Flags()
+	flags.StringVar(&f.config, "config", "", "`FILE` with what a scenario has under target.cluster, as YAML or JSON")
+	flags.StringVar(&f.listen, "listen", "127.0.0.1:8080", "`ADDRESS` to serve; port 0 chooses one")
+	flags.StringVar(&f.workers, "workers", "max", "number of workers, or max for one per processor")
+	flags.IntVar(&f.threads, "threads", 1, "processors that a worker uses at once")
+	flags.StringVar(&f.pass, "dispatch", "handoff", "how connections reach workers: handoff or shared")
+	flags.DurationVar(&f.work, "work", 0, "processor time that each request burns")
+	flags.Uint64Var(&f.seed, "seed", 0, "seed of the application's random crashes")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log more")
+	flags.IntVar(&f.readyFD, "ready-fd", 0, "descriptor on which a line of JSON says where it listens")
+	_ = flags.MarkHidden("ready-fd") // it stands
+	cmd.AddCommand(f.statusCommand(), f.reloadCommand(), f.stopCommand())
+	return cmd
+}
+
+func (f *clusterFlags) run(cmd *cobra.Command) error {
+	config, err := f.configuration(cmd)
+	if err != nil {
+		return usageError(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return runError(err)
+	}
+	level := slog.LevelInfo
+	if f.verbose {
+		level = slog.LevelDebug
+	}
+	opts := cluster.Options{
+		Config: config, Listen: f.listen, Dir: f.dir, Seed: f.seed,
+		Command: []string{self, "worker"},
+		Ready:   announcement{cmd.OutOrStdout()},
+		Log:     slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level})),
+	}
+	if f.readyFD > 0 {
+		ready := os.NewFile(uintptr(f.readyFD), "ready")
+		defer ready.Close()
+		opts.Ready = ready
+	}
+	if err := cluster.RunMaster(cmd.Context(), opts); err != nil {
+		return runError(err)
+	}
+	return nil
+}
+
+// configuration is the file's, with the flags that were given over it.
+func (f *clusterFlags) configuration(cmd *cobra.Command) (cluster.Config, error) {
+	var c cluster.Config
+	if f.config != "" {
+		file, err := os.Open(f.config)
+		if err != nil {
+			return c, err
+		}
+		defer file.Close()
+		if err := yaml.NewDecoder(file, yaml.Strict()).Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+			return c, fmt.Errorf("%s: %w", f.config, err)
+		}
+	}
+	given := cmd.Flags().Changed
+	if given("workers") || f.config == "" {
+		if err := c.Workers.UnmarshalText([]byte(f.workers)); err != nil {
+			return c, fmt.Errorf("--workers: %w", err)
+		}
+	}
+	if given("threads") || f.config == "" {
+		c.Threads = f.threads
+	}
+	if given("dispatch") || f.config == "" {
+		c.Dispatch = f.pass
+	}
+	if given("work") {
+		c.App.Work = units.Duration(f.work)
+	}
+	return c, nil
+}
+
+// announcement says for people where a master listens.
+type announcement struct{ w io.Writer }
+
+func (a announcement) Write(b []byte) (int, error) {
+	var ready cluster.Ready
+	if err := json.Unmarshal(b, &ready); err != nil {
+		return 0, err
+	}
+	if _, err := fmt.Fprintf(a.w, "the cluster listens on http://%s/ (master pid %d)\n", ready.Address, ready.PID); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+func (f *clusterFlags) statusCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show the cluster's workers",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, cancel := context.WithTimeout(cmd.Context(), answerTimeout)
+			defer cancel()
+			status, err := cluster.Client{Dir: f.dir}.Status(ctx)
+			if err != nil {
+				return runError(err)
+			}
+			if asJSON {
+				encoder := json.NewEncoder(cmd.OutOrStdout())
+				encoder.SetIndent("", "  ")
+				return encoder.Encode(status)
+			}
+			return printStatus(cmd.OutOrStdout(), status)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the status as JSON")
+	return cmd
+}
+
+// answerTimeout bounds how long a master may take to answer: it may be frozen.
+const answerTimeout = 10 * time.Second
+
+func printStatus(w io.Writer, s cluster.Status) error {
+	fmt.Fprintf(w, "master pid %d · http://%s/ · dispatch %s · %d of %d workers ready · %d connections waiting\n\n",
+		s.PID, s.Address, s.Dispatch, s.Ready, len(s.Workers), s.Queued)
+	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "SLOT\tPID\tSTATE\tUPTIME\tRESTARTS\tIN FLIGHT\tREQUESTS\t")
+	for _, worker := range s.Workers {
+		pid, uptime := "–", "–"
+		if worker.PID != 0 {
+			pid = strconv.Itoa(worker.PID)
+			uptime = units.FormatDuration(time.Duration(worker.UptimeS * float64(time.Second)))
+		}
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%d\t%d\t%s\t\n", worker.Slot, pid, worker.State, uptime,
+			worker.Restarts, worker.InFlight, units.FormatCount(worker.Requests))
+	}
+	return table.Flush()
+}
+
+func (f *clusterFlags) reloadCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "reload",
+		Short: "Replace every worker, one by one, and wait until that is done",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), interrupts...)
+			defer stop()
+			if err := (cluster.Client{Dir: f.dir}).Reload(ctx); err != nil {
+				return runError(err)
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), "every worker was replaced")
+			return nil
+		},
+	}
+}
+
+func (f *clusterFlags) stopCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "stop",
+		Short: "Let the cluster finish what it has and end",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), interrupts...)
+			defer stop()
+			if err := (cluster.Client{Dir: f.dir}).Stop(ctx); err != nil {
+				return runError(err)
+			}
+			return nil
+		},
+	}
+}

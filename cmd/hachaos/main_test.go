@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/hachaos/hachaos/targets/proc"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// binary is the folder of the hachaos that the tests run: built once, as users
+// have it.
+var binary string
+
+func TestMain(m *testing.M) {
+	code, err := buildAndRun(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func buildAndRun(m *testing.M) (int, error) {
+	dir, err := os.MkdirTemp("", "hachaos-test-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	build := exec.Command("go", "build", "-o", filepath.Join(dir, name()), ".")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		return 0, fmt.Errorf("build hachaos: %w", err)
+	}
+	binary = dir
+	return m.Run(), nil
+}
+
+func name() string {
+	if runtime.GOOS == "windows" {
+		return "hachaos.exe"
+	}
+	return "hachaos"
+}
+
+// root is the repository's.
+func root(t testing.TB) string {
+	t.Helper()
+	dir, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func setup(t testing.TB) func(*testscript.Env) error {
+	return func(env *testscript.Env) error {
+		env.Setenv("PATH", binary+string(os.PathListSeparator)+env.Getenv("PATH"))
+		env.Setenv("REPO", root(t))
+		env.Setenv("NO_COLOR", "")
+		return nil
+	}
+}
+
+// leftovers fails a script if a process still carries the id of a run: all runs
+// of a script have ended.
+func leftovers(ts *testscript.TestScript, neg bool, args []string) {
+	table, err := proc.ReadTable()
+	ts.Check(err)
+	for pid, p := range table {
+		// Only runs that this script started have its folder in their environment.
+		if proc.Environ(pid, proc.RunVar) != "" && proc.Environ(pid, "WORK") == ts.Getenv("WORK") && !p.Zombie {
+			ts.Fatalf("left behind: %s (pid %d): %s", p.Name, pid, proc.Cmdline(pid))
+		}
+	}
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		Setup:               setup(t),
+		RequireExplicitExec: true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"leftovers": leftovers,
+			"json":      jsonValue,
+			"exit":      exitCode,
+		},
+	})
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/hachaos/hachaos/reports"
+	"github.com/hachaos/hachaos/scenarios"
+	"github.com/spf13/cobra"
+)
+
+type runFlags struct {
+	outputs     []string
+	format      string
+	seed        uint64
+	sets        []string
+	repeat      int
+	dry         bool
+	json        bool
+	allowRemote bool
+	quiet       bool
+	keep        bool
+}
+
+func runCommand() *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "run SCENARIO...",
+		Short: "Play scenarios: a file, - for standard input, or the name of a built-in one",
+		Example: `  hachaos run worker-crash
+  hachaos run my.yaml -o report.json --seed 7
+  hachaos run steady --set load.main.closed.concurrency=100
+  hachaos run worker-crash --dry-run`,
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: completeScenarios,
+		RunE:              func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVarP(&f.outputs, "output", "o", nil, "write the report to `FILE`, in the format of its ending; - is standard output (repeatable)")
+	flags.StringVar(&f.format, "format", "json", "format of -o -")
+	flags.Uint64Var(&f.seed, "seed", 0, "seed of every random choice, instead of the scenario's")
+	flags.StringArrayVar(&f.sets, "set", nil, "change a value of the scenario: `PATH=VALUE`, lists indexed by name (repeatable)")
+	flags.IntVar(&f.repeat, "repeat", 1, "play each scenario this many times")
+	flags.BoolVar(&f.dry, "dry-run", false, "print the schedule of faults and play nothing")
+	flags.BoolVar(&f.json, "json", false, "print the report (or the schedule) as JSON: short for -o - --format json")
+	flags.BoolVar(&f.allowRemote, "allow-remote", false, "allow targets whose host is not loopback")
+	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing but errors; the exit code and -o tell the outcome")
+	flags.BoolVar(&f.keep, "keep", false, "keep the run's folder with the target's logs")
+	return cmd
+}
+
+func (f *runFlags) run(cmd *cobra.Command, names []string) error {
+	if f.repeat < 1 {
+		return usageError(fmt.Errorf("--repeat %d: at least 1", f.repeat))
+	}
+	if f.json && !slices.Contains(f.outputs, "-") {
+		f.outputs, f.format = append(f.outputs, "-"), "json"
+	}
+	outputs, err := parseOutputs(f.outputs, f.format)
+	if err != nil {
+		return usageError(err)
+	}
+	opts := scenarios.Options{Sets: f.sets, AllowRemote: f.allowRemote, Stdin: cmd.InOrStdin()}
+	if cmd.Flags().Changed("seed") {
+		opts.Seed = &f.seed
+	}
+	var list []*scenarios.Scenario
+	for _, name := range names {
+		s, err := loadScenario(name, opts)
+		if err != nil {
+			return err
+		}
+		list = append(list, s)
+	}
+	if f.dry {
+		return printSchedules(cmd.OutOrStdout(), list, f.json)
+	}
+	return f.play(cmd, list, outputs)
+}
+
+// play plays every scenario and writes what came of it.
+func (f *runFlags) play(cmd *cobra.Command, list []*scenarios.Scenario, outputs []output) error {
+	self, err := os.Executable()
+	if err != nil {
+		return runError(fmt.Errorf("find hachaos's own binary: %w", err))
+	}
+	ctx, stop := interruptible(cmd.Context())
+	defer stop()
+	var docs []*reports.Report
+	var codes []int
+	for _, s := range list {
+		for range f.repeat {
+			if ctx.Err() != nil {
+				break
+			}
+			p := scenarios.Player{Self: []string{self}, Keep: f.keep, Version: version, Progress: f.progress(cmd.ErrOrStderr())}
+			r := p.Play(ctx, s)
+			docs = append(docs, r)
+			codes = append(codes, reports.ExitCode(r.Verdict))
+			if !f.quiet && !toStdout(outputs) {
+				if err := printText(cmd.OutOrStdout(), r); err != nil {
+					codes = append(codes, reports.ExitError)
+				}
+			}
+		}
+	}
+	if code := signalCode(ctx); code != 0 {
+		codes = append([]int{code}, codes...)
+	}
+	var doc reports.Document = reports.NewSuite(docs...)
+	if len(docs) == 1 {
+		doc = docs[0]
+	}
+	for _, o := range outputs {
+		if err := o.write(cmd.OutOrStdout(), doc); err != nil {
+			fmt.Fprintln(cmd.ErrOrStderr(), "hachaos:", err)
+			codes = append(codes, reports.ExitError)
+		}
+	}
+	if code := reports.WorstExitCode(codes...); code != 0 {
+		return exitError{code: code}
+	}
+	return nil
+}
+
+func (f *runFlags) progress(w io.Writer) scenarios.Progress {
+	if f.quiet {
+		return scenarios.Quiet{}
+	}
+	if width := terminalWidth(w); width != nil {
+		return &scenarios.TerminalProgress{W: w, Width: width, Color: colored(w)}
+	}
+	return &scenarios.LineProgress{W: w}
+}
+
+// output is one -o.
+type output struct {
+	path   string // "-": standard output
+	format reports.Format
+}
+
+// parseOutputs finds out before a run whether its report can be written.
+func parseOutputs(paths []string, format string) ([]output, error) {
+	var outputs []output
+	for _, path := range paths {
+		var o output
+		var err error
+		if path == "-" {
+			o = output{path: path}
+			o.format, err = reports.FormatNamed(format)
+		} else {
+			o = output{path: path}
+			o.format, err = reports.FormatFor(path)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if folder := filepath.Dir(path); path != "-" {
+			if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+				return nil, fmt.Errorf("-o %s: there is no folder %s (create it first)", path, folder)
+			}
+		}
+		outputs = append(outputs, o)
+	}
+	return outputs, nil
+}
+
+func toStdout(outputs []output) bool {
+	return slices.ContainsFunc(outputs, func(o output) bool { return o.path == "-" })
+}
+
+func (o output) write(stdout io.Writer, doc reports.Document) error {
+	if o.path == "-" {
+		if err := o.format.Write(stdout, doc); err != nil {
+			return fmt.Errorf("write the report to standard output: %w", err)
+		}
+		return nil
+	}
+	return reports.WriteFile(o.path, func(w io.Writer) error { return o.format.Write(w, doc) })
+}
+
+func printText(w io.Writer, doc reports.Document) error {
+	return reports.Text(w, doc, textOptions(w))
+}
+
+// signalCode returns 128 + the signal that ended ctx, 0 if none did.
+func signalCode(ctx context.Context) int {
+	if s, ok := context.Cause(ctx).(*scenarios.SignalError); ok {
+		return reports.SignalExitCode(s.Signal)
+	}
+	return 0
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/hachaos/hachaos/scenarios"
+	"github.com/spf13/cobra"
+)
+
+func scenariosCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:               "scenarios [NAME]",
+		Short:             "List the built-in scenarios, or print one",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeScenarios,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			out := cmd.OutOrStdout()
+			if len(args) == 1 {
+				source, err := scenarios.Source(args[0])
+				if err != nil {
+					return usageError(err)
+				}
+				_, err = out.Write(source)
+				return err
+			}
+			list := scenarios.Library()
+			if asJSON {
+				encoder := json.NewEncoder(out)
+				encoder.SetIndent("", "  ")
+				return encoder.Encode(list)
+			}
+			width := 0
+			for _, e := range list {
+				width = max(width, len(e.Name))
+			}
+			for _, e := range list {
+				fmt.Fprintf(out, "%-*s  %s\n", width, e.Name, e.Summary)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the list as JSON")
+	return cmd
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/hachaos/hachaos/scenarios"
+)
+
+// plannedShot is a line of the schedule, as --dry-run --json prints it.
+type plannedShot struct {
+	Scenario string  `json:"scenario"`
+	Seed     uint64  `json:"seed"`
+	ID       string  `json:"id"`
+	Kind     string  `json:"kind"`
+	AtS      float64 `json:"at_s"`
+	Workers  []int   `json:"workers"` // slots; null if they are known only when it strikes
+}
+
+// printSchedules prints what runs of the scenarios would inject, and when.
+func printSchedules(w io.Writer, list []*scenarios.Scenario, asJSON bool) error {
+	planned := []plannedShot{}
+	for _, s := range list {
+		shots, seed := scenarios.Dry(s)
+		if !asJSON {
+			fmt.Fprintf(w, "%s · seed %d · %d faults\n", s.Name, seed, len(shots))
+		}
+		for _, shot := range shots {
+			p := plannedShot{s.Name, seed, shot.ID(), shot.Fault.Kind(), shot.At.Seconds(), s.Victims(shot)}
+			planned = append(planned, p)
+			if !asJSON {
+				fmt.Fprintf(w, "%8.3fs  %-16s %-8s %s\n", p.AtS, p.ID, p.Kind, victimWords(p.Workers))
+			}
+		}
+	}
+	if asJSON {
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(planned)
+	}
+	return nil
+}
+
+func victimWords(slots []int) string {
+	if slots == nil {
+		return "chosen when it strikes"
+	}
+	words := make([]string, len(slots))
+	for i, slot := range slots {
+		words[i] = fmt.Sprintf("worker %d", slot)
+	}
+	return strings.Join(words, ", ")
+}

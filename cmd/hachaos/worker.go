@@ -1,0 +1,34 @@
+package main
+
+import (
+	"log/slog"
+
+	"github.com/hachaos/hachaos/targets/app"
+	"github.com/hachaos/hachaos/targets/cluster"
+	"github.com/spf13/cobra"
+)
+
+func workerCommand() *cobra.Command {
+	var single bool
+	cmd := &cobra.Command{
+		Use:    "worker",
+		Short:  "Serve the reference application (started by a cluster's master, or by run)",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+			var err error
+			if single {
+				err = app.RunSingle(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), log)
+			} else {
+				err = cluster.RunWorker(cmd.Context(), log)
+			}
+			if err != nil {
+				return runError(err)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&single, "single", false, "serve alone, as told on standard input")
+	return cmd
+}

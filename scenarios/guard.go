@@ -1,0 +1,146 @@
+package scenarios
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/hachaos/hachaos/chaos"
+	"github.com/hachaos/hachaos/targets/proc"
+)
+
+// guardNote is one line of the journal that the controller writes to its guard.
+type guardNote struct {
+	Run     string        `json:"run,omitempty"`     // the first line: the run's id
+	Folder  string        `json:"folder,omitempty"`  // a folder of the run, to be removed at the end
+	Process *proc.ID      `json:"process,omitempty"` // a process that the controller started
+	Open    string        `json:"open,omitempty"`    // a fault that is about to be injected
+	Revert  *chaos.Revert `json:"revert,omitempty"`  // and how it is undone
+	Close   string        `json:"close,omitempty"`   // a fault that has been undone
+}
+
+// GuardReport says what the guard found to do at the end of a run: nothing, if
+// all went well.
+type GuardReport struct {
+	Reverted []string `json:"reverted,omitempty"` // faults it undid
+	Ended    []string `json:"ended,omitempty"`    // processes it killed: "node (pid 4711)"
+	Errors   []string `json:"errors,omitempty"`
+}
+
+// Guard is the controller's end of its guard, a process that outlives it: when
+// the controller ends, however it ends, the guard undoes the faults in force and
+// ends every process of the run.
+type Guard struct {
+	process *proc.Process
+	journal *os.File // the write end of the pipe, which only the controller has
+	answer  *os.File
+
+	mu     sync.Mutex
+	closed bool
+}
+
+// guardTimeout bounds what the guard does at the end of a run.
+const guardTimeout = 45 * time.Second
+
+// StartGuard starts the guard of a run. command is how a guard is started:
+// hachaos itself with the word "guard".
+func StartGuard(command []string, run string) (*Guard, error) {
+	in, journal, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("start the guard: %w", err)
+	}
+	defer in.Close()
+	answer, out, err := os.Pipe()
+	if err != nil {
+		journal.Close()
+		return nil, fmt.Errorf("start the guard: %w", err)
+	}
+	defer out.Close()
+	// A session of its own: what ends the controller's terminal or process group
+	// must not end the guard.
+	p, err := proc.Start(proc.Command{Path: command[0], Args: command[1:], Stdin: in, Stdout: out, Session: true})
+	if err != nil {
+		journal.Close()
+		answer.Close()
+		return nil, fmt.Errorf("start the guard: %w", err)
+	}
+	g := &Guard{process: p, journal: journal, answer: answer}
+	// It answers once it reads, so that nothing is started unguarded.
+	if err := errors.Join(g.note(guardNote{Run: run}), g.awaitReady()); err != nil {
+		journal.Close()
+		answer.Close()
+		p.Kill()
+		return nil, fmt.Errorf("start the guard: %w", err)
+	}
+	return g, nil
+}
+
+func (g *Guard) awaitReady() error {
+	if err := g.answer.SetReadDeadline(time.Now().Add(guardTimeout)); err != nil && !errors.Is(err, os.ErrNoDeadline) {
+		return err
+	}
+	ready := make([]byte, 1)
+	if _, err := g.answer.Read(ready); err != nil {
+		return fmt.Errorf("it did not come up: %w", err)
+	}
+	return nil
+}
+
+// Open implements [chaos.Journal].
+func (g *Guard) Open(id string, r chaos.Revert) error {
+	return g.note(guardNote{Open: id, Revert: &r})
+}
+
+// Close implements [chaos.Journal].
+func (g *Guard) Close(id string) error { return g.note(guardNote{Close: id}) }
+
+// Process notes a process that the controller started.
+func (g *Guard) Process(id proc.ID) error { return g.note(guardNote{Process: &id}) }
+
+// Folder notes a folder that is removed at the end.
+func (g *Guard) Folder(path string) error { return g.note(guardNote{Folder: path}) }
+
+// note writes one line. It is safe once written: the kernel keeps it for the
+// guard even if this process ends the next moment.
+func (g *Guard) note(n guardNote) error {
+	line, err := json.Marshal(n)
+	if err != nil {
+		return err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return errors.New("the guard has been dismissed")
+	}
+	if _, err := g.journal.Write(append(line, '\n')); err != nil {
+		return fmt.Errorf("the guard has ended: %w", err)
+	}
+	return nil
+}
+
+// Dismiss ends the run as far as the guard is concerned: what is still in force
+// is undone, what still runs is ended. It returns what there was to do.
+func (g *Guard) Dismiss() (GuardReport, error) {
+	g.mu.Lock()
+	if g.closed {
+		g.mu.Unlock()
+		return GuardReport{}, nil
+	}
+	g.closed = true
+	g.mu.Unlock()
+	g.journal.Close()
+	defer g.answer.Close()
+	if err := g.answer.SetReadDeadline(time.Now().Add(guardTimeout)); err != nil && !errors.Is(err, os.ErrNoDeadline) {
+		return GuardReport{}, err
+	}
+	var report GuardReport
+	if err := json.NewDecoder(bufio.NewReader(g.answer)).Decode(&report); err != nil {
+		return report, fmt.Errorf("the guard did not finish: %w", err)
+	}
+	<-g.process.Done()
+	return report, nil
+}

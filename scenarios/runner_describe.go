@@ -1,0 +1,45 @@
+package scenarios
+
+import (
+	"runtime"
+	"strings"
+
+	"github.com/hachaos/hachaos/reports"
+	"github.com/hachaos/hachaos/targets"
+	"github.com/shirou/gopsutil/v3/host"
+)
+
+func (r *run) describeScenario() reports.Scenario {
+	s := r.scenario
+	return reports.Scenario{Name: s.Name, Description: strings.TrimSpace(s.Description), File: s.File, Seed: r.seed, SHA256: s.SHA256}
+}
+
+func (r *run) describeTarget() reports.Target {
+	t := reports.Target{Kind: r.scenario.Target.Kind()}
+	if r.subject != nil {
+		t.URL = r.subject.URL()
+	}
+	switch {
+	case r.scenario.Target.Cluster != nil:
+		t.Workers, t.Dispatch = r.scenario.Target.Cluster.Workers.Number(), r.scenario.Target.Cluster.Dispatch
+	case r.scenario.Target.Single != nil:
+		t.Workers = 1
+	}
+	return t
+}
+
+func environment(version string) reports.Environment {
+	kernel, _ := host.KernelVersion() // left empty where it cannot be read
+	return reports.Environment{
+		Hachaos: version, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
+		CPUs: runtime.NumCPU(), Kernel: kernel,
+	}
+}
+
+func resources(usages []targets.Usage) []reports.Resource {
+	list := []reports.Resource{}
+	for _, u := range usages {
+		list = append(list, reports.Resource{Process: u.Process, PID: u.PID, CPUS: u.CPU.Seconds(), RSSMaxBytes: u.RSSMax})
+	}
+	return list
+}
