@@ -9,6 +9,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -41,6 +42,7 @@ type App struct {
 	processor *Processor
 	entry     *page.Entry
 	pid       string
+	hello     string
 	crash     time.Duration
 	draining  atomic.Bool
 }
@@ -52,6 +54,8 @@ func New(o Options) *App {
 		processor: NewProcessor(o.Threads, &o.Entry.Busy),
 		entry:     o.Entry,
 		pid:       strconv.Itoa(os.Getpid()),
+		// Of one length for all workers: ab counts answers of another as failed.
+		hello: fmt.Sprintf("hello from process %8d\n", os.Getpid()),
 	}
 	if o.Config.Crash != nil {
 		a.crash = lifetime(o)
@@ -123,7 +127,7 @@ func (a *App) work(w http.ResponseWriter, r *http.Request, arrival *Arrival) {
 		burn(a.config.Work.Std())
 	}
 	a.entry.Served.Add(1)
-	a.answer(w, http.StatusOK, "hello from "+a.pid+"\n")
+	a.answer(w, http.StatusOK, a.hello)
 	// The answer leaves while the token is still held: a crash then costs the
 	// request that has the processor, and no other that is done but not sent.
 	if f, ok := w.(http.Flusher); ok {

@@ -46,8 +46,9 @@ func look(fd int) sight {
 // aside is where connections wait that have said nothing yet. They block
 // nobody, and are closed after headerTimeout.
 type aside struct {
-	speak func(*client) // takes one that has something to read
-	wg    sync.WaitGroup
+	speak   func(*client) // takes one that has something to read
+	timeout time.Duration // how long it may stay silent
+	wg      sync.WaitGroup
 
 	mu     sync.Mutex
 	files  map[*os.File]struct{}
@@ -55,7 +56,7 @@ type aside struct {
 }
 
 func newAside(speak func(*client)) *aside {
-	return &aside{speak: speak, files: map[*os.File]struct{}{}}
+	return &aside{speak: speak, timeout: headerTimeout, files: map[*os.File]struct{}{}}
 }
 
 // add owns fd.
@@ -74,7 +75,7 @@ func (a *aside) add(fd int) {
 func (a *aside) wait(f *os.File, fd int) {
 	saw := silent
 	if raw, err := f.SyscallConn(); err == nil {
-		_ = f.SetReadDeadline(time.Now().Add(headerTimeout))
+		_ = f.SetReadDeadline(time.Now().Add(a.timeout))
 		_ = raw.Read(func(uintptr) bool { // an error leaves it silent
 			saw = look(fd)
 			return saw != silent

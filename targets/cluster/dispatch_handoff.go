@@ -15,12 +15,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const (
-	queueSize = 4096
-	// A connection that a worker has not taken after reclaimAfter is taken back
-	// and offered to another one.
-	reclaimAfter = 100 * time.Millisecond
-)
+// reclaimAfter is how long a worker may leave a connection untaken before it is
+// offered to another one.
+const reclaimAfter = 100 * time.Millisecond
+
+// queueSize is how many connections may wait for a worker; beyond it clients are
+// refused.
+const queueSize = 4096
 
 // handoff accepts connections in the master and hands each to a free worker.
 //
@@ -31,8 +32,9 @@ const (
 // back. Who has it is decided by the page (see page.Entry.Claim), not by who
 // hears of it first.
 type handoff struct {
-	ln      *net.TCPListener
+	ln      *os.File
 	threads int64 // of each worker
+	room    int   // how many connections may wait
 	log     *slog.Logger
 	wg      sync.WaitGroup
 	stop    chan struct{} // ends reclaim
@@ -65,13 +67,18 @@ func (c *client) close() {
 	}
 }
 
-func newHandoff(ln *net.TCPListener, threads int, log *slog.Logger) *handoff {
-	h := &handoff{ln: ln, threads: int64(threads), log: log, stop: make(chan struct{}), swept: make(chan struct{})}
+// newHandoff owns ln.
+func newHandoff(ln *net.TCPListener, threads int, log *slog.Logger) (*handoff, error) {
+	fd, err := detach(ln)
+	if err != nil {
+		return nil, err
+	}
+	h := &handoff{ln: os.NewFile(uintptr(fd), "listener"), threads: int64(threads), room: queueSize, log: log, stop: make(chan struct{}), swept: make(chan struct{})}
 	h.silent = newAside(h.add)
 	h.refuse = newRefusal()
 	h.wg.Go(h.accept)
 	h.wg.Go(h.reclaim)
-	return h
+	return h, nil
 }
 
 // accept takes connections until the listener's deadline strikes, and then
@@ -144,7 +151,7 @@ func (h *handoff) add(c *client) {
 	switch {
 	case h.closed:
 		c.close()
-	case h.queue.len() >= queueSize:
+	case h.queue.len() >= h.room:
 		h.refuse.answer(c)
 	default:
 		h.queue.push(c)

@@ -16,12 +16,7 @@ type shared struct{ file *os.File }
 
 // newShared owns ln.
 func newShared(ln *net.TCPListener) (*shared, error) {
-	defer ln.Close()
-	var fd int
-	err := control(ln, func(listener int) (err error) {
-		fd, err = unix.FcntlInt(uintptr(listener), unix.F_DUPFD_CLOEXEC, 0)
-		return err
-	})
+	fd, err := detach(ln)
 	if err != nil {
 		return nil, err
 	}

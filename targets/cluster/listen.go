@@ -26,6 +26,18 @@ func listen(address string) (*net.TCPListener, error) {
 	return ln, nil
 }
 
+// detach turns a listener into its bare descriptor, which is non-blocking, so
+// that connections can be accepted without the net package.
+func detach(ln *net.TCPListener) (fd int, err error) {
+	defer ln.Close()
+	fd = -1
+	cerr := control(ln, func(listener int) error {
+		fd, err = unix.FcntlInt(uintptr(listener), unix.F_DUPFD_CLOEXEC, 0)
+		return err
+	})
+	return fd, cerr
+}
+
 func control(ln *net.TCPListener, f func(fd int) error) error {
 	raw, err := ln.SyscallConn()
 	if err != nil {

@@ -163,13 +163,11 @@ func newMaster(o Options) (m *master, err error) {
 	}
 	undo = append(undo, func() { m.workers.Close() })
 	if o.Config.Dispatch == "shared" {
-		if m.dispatch, err = newShared(ln); err != nil {
-			return nil, err
-		}
+		m.dispatch, err = newShared(ln)
 	} else {
-		m.dispatch = newHandoff(ln, o.Config.Threads, o.Log)
+		m.dispatch, err = newHandoff(ln, o.Config.Threads, o.Log)
 	}
-	return m, nil
+	return m, err
 }
 
 // loop runs until the last process has ended after a stop.
