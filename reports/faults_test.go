@@ -91,6 +91,8 @@ func TestProbeUnderWayAtTheFault(t *testing.T) {
 		t.Errorf("outages %+v", got)
 	}
 	near(t, "recovery_s", r.Faults[0].RecoveryS, 0) // the next probe was sent at 1 s, before the kill
+	r = Fold(Run{Duration: 5 * time.Second, Probes: []*loadgen.ProbeRecording{rec}, Faults: []chaos.Event{kill("crash", 1, 995*msec)}})
+	near(t, "recovery_s", r.Faults[0].RecoveryS, 0.005)
 	rec.Runs[1].Finish = 1000 * msec
 	r = Fold(Run{Duration: 5 * time.Second, Probes: []*loadgen.ProbeRecording{rec}, Faults: []chaos.Event{kill("crash", 1, 1001*msec)}})
 	if got := r.Availability.Outages; len(got) != 1 || len(got[0].Faults) != 0 {

@@ -1,3 +1,12 @@
+// Package reports concludes: from what a run measured ([Run]) it makes the
+// figures, the verdict and the exit code ([Report]), and writes them for people
+// and for machines. It measures nothing itself, and it starts nothing.
+//
+// Start reading at [Fold]. Objectives are read by [ParseObjective]; documents
+// are written by one of [Formats], and files by [WriteFile], whole or not at
+// all. The rules behind the figures stand where each is computed: availability,
+// outages and the times between them in uptime.go, recovery in faults.go, the
+// charging of failed requests in charge.go, the verdict in verdict.go.
 package reports
 
 import "time"
@@ -186,6 +195,7 @@ type Fault struct {
 	Name            string   `json:"name"`
 	Kind            string   `json:"kind"`
 	N               int      `json:"n"`
+	AtS             float64  `json:"at_s"` // when it was due
 	StartS          float64  `json:"start_s"`
 	EndS            float64  `json:"end_s"`
 	State           string   `json:"state"`
@@ -239,4 +249,5 @@ type Resource struct {
 	PID         int     `json:"pid"`
 	CPUS        float64 `json:"cpu_s"`
 	RSSMaxBytes int64   `json:"rss_max_bytes"`
+	Served      *int64  `json:"served"` // requests by a worker's own count; null of what is none
 }

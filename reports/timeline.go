@@ -1,36 +1,26 @@
 package reports
 
 import (
-	"slices"
 	"time"
 
 	"github.com/hachaos/hachaos/loadgen"
 )
 
 // foldTimeline lays the streams' courses over each other, in buckets of the
-// widest stream's width (one second without a stream).
-//
-// Percentiles cannot be added up: where several buckets fall into one, p50 is
-// the median of theirs weighted by their good answers, and p99 the largest, a
-// bound from above. workers_ready is the smallest number in the bucket, so that
-// a short gap shows at any width; null before it was known.
+// widest stream's width (one second without a stream). workers_ready is the
+// smallest number in the bucket, so that a short gap shows at any width; null
+// before it was known.
 func foldTimeline(run *Run) Timeline {
-	width := time.Duration(0)
+	var load loadgen.Timeline
 	for _, rec := range run.Loads {
-		width = max(width, rec.Timeline.Width)
+		load = load.Merge(rec.Timeline)
 	}
+	width := load.Width
 	if width <= 0 {
 		width = time.Second
 	}
-	n := int((run.Duration + width - 1) / width)
-	for _, rec := range run.Loads {
-		if b := len(rec.Timeline.Buckets); b > 0 {
-			n = max(n, bucketAt(rec.Timeline, b-1, width)+1)
-		}
-	}
 	failed := failedProbes(uptimeProbes(run.Probes), width)
-	n = max(n, len(failed))
-
+	n := max(int((run.Duration+width-1)/width), len(load.Buckets), len(failed))
 	t := Timeline{
 		BucketMS:     milliseconds(width),
 		OK:           make([]int64, n),
@@ -41,44 +31,13 @@ func foldTimeline(run *Run) Timeline {
 		WorkersReady: readyPerBucket(run.Ready, width, n),
 	}
 	copy(t.ProbeFailed, failed)
-	merged := make([][]loadgen.Bucket, n)
-	for _, rec := range run.Loads {
-		for i, b := range rec.Timeline.Buckets {
-			at := bucketAt(rec.Timeline, i, width)
-			t.OK[at] += b.OK
-			t.Failed[at] += b.Failed
-			if b.OK > 0 {
-				merged[at] = append(merged[at], b)
-			}
-		}
-	}
-	for i, buckets := range merged {
-		if len(buckets) > 0 {
-			p50, p99 := percentiles(buckets)
-			t.P50MS[i], t.P99MS[i] = known(milliseconds(p50)), known(milliseconds(p99))
+	for i, b := range load.Buckets {
+		t.OK[i], t.Failed[i] = b.OK, b.Failed
+		if b.OK > 0 {
+			t.P50MS[i], t.P99MS[i] = known(milliseconds(b.P50)), known(milliseconds(b.P99))
 		}
 	}
 	return t
-}
-
-// bucketAt returns which bucket of the given width the i-th one of t begins in.
-func bucketAt(t loadgen.Timeline, i int, width time.Duration) int {
-	return int(time.Duration(i) * t.Width / width)
-}
-
-func percentiles(buckets []loadgen.Bucket) (p50, p99 time.Duration) {
-	slices.SortFunc(buckets, func(a, b loadgen.Bucket) int { return int(a.P50 - b.P50) })
-	var all, below int64
-	for _, b := range buckets {
-		all += b.OK
-		p99 = max(p99, b.P99)
-	}
-	for _, b := range buckets {
-		if below += b.OK; 2*below >= all {
-			return b.P50, p99
-		}
-	}
-	return 0, p99
 }
 
 // failedProbes counts failed probes by the bucket of their send, taking those

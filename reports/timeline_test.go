@@ -63,3 +63,24 @@ func TestTimelineOfOneStreamStaysAsItIs(t *testing.T) {
 		t.Error("a percentile of no answers is not null")
 	}
 }
+
+func TestTimelineOfSeveralStreams(t *testing.T) {
+	at := func(us int, n uint32) loadgen.Spread { // below 32 µs a step is a microsecond
+		s := make(loadgen.Spread, us+1)
+		s[us] = n
+		return s
+	}
+	fine := loadgen.Timeline{Width: 100 * msec, Buckets: []loadgen.Bucket{
+		{OK: 30, Failed: 1, Latency: at(10, 30)}, {OK: 30, Latency: at(10, 30)}, {Failed: 4}, {}, {OK: 1, Latency: at(12, 1)},
+	}}
+	coarse := loadgen.Timeline{Width: 200 * msec, Buckets: []loadgen.Bucket{{OK: 40, Failed: 2, Latency: at(20, 40)}}}
+	got := Fold(Run{Duration: 600 * msec, Loads: []*loadgen.Recording{{Timeline: fine}, {Timeline: coarse}, {}}}).Timeline
+	if got.BucketMS != 200 || !reflect.DeepEqual(got.OK, []int64{100, 0, 1}) || !reflect.DeepEqual(got.Failed, []int64{3, 4, 0}) {
+		t.Errorf("got %+v", got)
+	}
+	near(t, "p50", got.P50MS[0], 0.010)
+	near(t, "p99", got.P99MS[0], 0.020)
+	if err := got.check(); err != nil || got.P50MS[1] != nil {
+		t.Errorf("%v, %v", err, got.P50MS[1])
+	}
+}

@@ -1,0 +1,172 @@
+package reports
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hachaos/hachaos/reports/units"
+)
+
+func (t *text) availability(r *Report) {
+	var sent, failed, retried, degraded int64
+	causes := map[string]int64{}
+	for _, l := range r.Load {
+		sent += l.Requests.OK + l.Requests.Failed
+		failed += l.Requests.Failed
+		retried += l.Requests.Retried
+		degraded += l.Requests.Degraded
+		for cause, n := range l.Failures {
+			causes[cause] += n
+		}
+	}
+	if sent == 0 {
+		t.block("AVAILABILITY", "unknown", "no request was made")
+		return
+	}
+	line := fmt.Sprintf("%s of %s failed", units.FormatCount(failed), countOf(sent, "request"))
+	if failed > 0 {
+		line += " (" + causeList(causes) + ")"
+	}
+	line += ", " + units.FormatCount(retried) + " retried"
+	if degraded > 0 {
+		line += ", " + units.FormatCount(degraded) + " degraded"
+	}
+	t.block("AVAILABILITY", percentOr(r.Availability.Availability), line)
+	if n := r.UnexplainedRequests; n > 0 && len(r.Faults) > 0 {
+		t.block("", " ", countOf(n, "failed request")+verb(n, " is", " are")+" explained by no fault")
+	}
+	if r.Verdict != Pass {
+		for _, example := range firstFailures(r) {
+			t.block("", " ", example)
+		}
+	}
+}
+
+func (t *text) uptime(r *Report) {
+	a := &r.Availability
+	if a.Uptime == nil {
+		t.block("UPTIME", "unknown", "no probe was sent")
+		return
+	}
+	first := true
+	for _, p := range r.Probes {
+		if p.Uptime == nil {
+			continue
+		}
+		line := fmt.Sprintf("%s of %s failed", units.FormatCount(p.Failed), countOf(p.Sent, "probe"))
+		if len(r.Probes) > 1 {
+			line = clean(p.Connections) + " connections: " + line
+		}
+		if *p.Uptime != *a.Uptime || !first {
+			t.block("", units.FormatPercent(*p.Uptime), line)
+			continue
+		}
+		first = false
+		if p.UnobservedS > 0 {
+			line += ", " + units.FormatDuration(duration(p.UnobservedS)) + " unobserved"
+		}
+		t.block("UPTIME", units.FormatPercent(*a.Uptime), line+"; "+outageText(a))
+	}
+}
+
+// outageText says how long the worst outage was, or what could not be seen.
+func outageText(a *Availability) string {
+	longest := 0.0
+	for _, o := range a.Outages {
+		longest = max(longest, o.LengthS)
+	}
+	resolution := 0.0
+	if a.ResolutionMS != nil {
+		resolution = *a.ResolutionMS / 1e3
+	}
+	s := "no outage; what is shorter than " + units.FormatDuration(duration(resolution)) + " cannot be seen"
+	switch n := int64(len(a.Outages)); {
+	case n == 1:
+		s = "1 outage of " + units.FormatDuration(duration(longest))
+	case n > 1:
+		s = fmt.Sprintf("%d outages, none longer than %s", n, units.FormatDuration(duration(longest)))
+		if a.MTTRS != nil {
+			s += ", MTTR " + units.FormatDuration(duration(*a.MTTRS))
+		}
+	}
+	if a.LongestStallS != nil && *a.LongestStallS > longest+10*resolution {
+		s += "; longest time without an answer " + units.FormatDuration(duration(*a.LongestStallS))
+	}
+	return s
+}
+
+func (t *text) latency(r *Report) {
+	if len(r.Load) > 1 {
+		t.streams(r.Load)
+		return
+	}
+	for _, l := range r.Load {
+		if l.LatencyMS == nil {
+			t.block("LATENCY", "", "unknown: nothing was answered well")
+			continue
+		}
+		q := l.LatencyMS
+		line := fmt.Sprintf("p50 %s   p90 %s   p99 %s   max %s", ms(q.P50), ms(q.P90), ms(q.P99), ms(q.Max))
+		if l.ThroughputRPS != nil {
+			rate := perSecond(*l.ThroughputRPS)
+			if t.width > 0 && 16+width(line)+6+width(rate) > t.width {
+				t.block("LATENCY", "", line)
+				t.block("", "", rate)
+				continue
+			}
+			line += "      " + rate
+		}
+		t.block("LATENCY", "", line)
+	}
+}
+
+func (t *text) budget(b *Budget) {
+	if b == nil {
+		return
+	}
+	line := fmt.Sprintf("%s over %s allows %s; ", percent(b.Objective), windowText(b.WindowS), units.FormatDuration(duration(b.AllowedS)))
+	if b.AllowedS == 0 {
+		line = fmt.Sprintf("%s over %s allows no downtime; ", percent(b.Objective), windowText(b.WindowS))
+	}
+	switch {
+	case b.SpentS == nil:
+		line += "what this run spent is unknown"
+	case b.SpentRatio != nil && *b.SpentRatio > 1:
+		line += fmt.Sprintf("this run spent %s, %.3g times as much", units.FormatDuration(duration(*b.SpentS)), *b.SpentRatio)
+	case b.SpentRatio != nil && *b.SpentRatio > 0:
+		line += fmt.Sprintf("this run spent %s, %s of it", units.FormatDuration(duration(*b.SpentS)), units.FormatPercent(*b.SpentRatio))
+	default:
+		line += "this run spent " + units.FormatDuration(duration(*b.SpentS))
+	}
+	t.block("BUDGET", "", line)
+}
+
+// causeList is "reset 3, closed 1": the most frequent first.
+func causeList(causes map[string]int64) string {
+	names := slices.SortedFunc(maps.Keys(causes), func(a, b string) int {
+		return cmp.Or(cmp.Compare(causes[b], causes[a]), cmp.Compare(a, b))
+	})
+	parts := make([]string, len(names))
+	for i, name := range names {
+		parts[i] = clean(name) + " " + units.FormatCount(causes[name])
+	}
+	return strings.Join(parts, ", ")
+}
+
+// firstFailures is the first failure of each cause, in words; three at most.
+func firstFailures(r *Report) []string {
+	var lines []string
+	seen := map[string]bool{}
+	for _, l := range r.Load {
+		for _, cause := range slices.Sorted(maps.Keys(l.Examples)) {
+			if !seen[cause] && len(lines) < 3 {
+				lines = append(lines, "first "+clean(cause)+": "+truncate(clean(l.Examples[cause]), 200))
+			}
+			seen[cause] = true
+		}
+	}
+	return lines
+}
