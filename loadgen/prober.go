@@ -164,6 +164,9 @@ func (p *Prober) finish(ctx context.Context) {
 	case ctx.Err() != nil:
 		p.err = ctx.Err()
 	case p.err == nil:
+		if exit := p.process.Exit(); exit.Code != 0 {
+			p.err = fmt.Errorf("the prober did all it should, but ended with %s", exit)
+		}
 	case errors.Is(p.err, io.ErrUnexpectedEOF):
 		p.err = fmt.Errorf("the prober ended early: %s", p.process.Exit())
 	default:

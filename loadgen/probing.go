@@ -159,7 +159,7 @@ func (p *probing) send(ctx context.Context) {
 			continue
 		}
 		for _, s := range p.streams {
-			seq := s.seq
+			seq, due := s.seq, due
 			s.seq++
 			p.wg.Go(func() { p.probe(s, seq, due) })
 		}
