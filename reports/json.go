@@ -17,11 +17,18 @@ const MaxSize = 256 << 20
 // Write writes a report or a suite as indented JSON. The same document always
 // gives the same bytes.
 func Write(w io.Writer, doc Document) error {
-	b, err := json.MarshalIndent(doc, "", "  ")
-	if err != nil {
-		return fmt.Errorf("write report: %w", err)
+	return writeJSON(w, doc)
+}
+
+func writeJSON(w io.Writer, v any) error {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false) // people read it, and no page is made of it as it stands
+	if err := e.Encode(v); err != nil {
+		return fmt.Errorf("write JSON: %w", err)
 	}
-	_, err = w.Write(append(b, '\n'))
+	_, err := w.Write(b.Bytes())
 	return err
 }
 

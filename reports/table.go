@@ -2,8 +2,6 @@ package reports
 
 import (
 	"bytes"
-	"encoding/json"
-	"fmt"
 	"io"
 	"strings"
 
@@ -71,13 +69,8 @@ func BudgetText(w io.Writer, objective float64, o TextOptions) error {
 // BudgetJSON writes the same as JSON: {objective, table [] {window, window_s,
 // allowed_s}}.
 func BudgetJSON(w io.Writer, objective float64) error {
-	b, err := json.MarshalIndent(struct {
+	return writeJSON(w, struct {
 		Objective float64     `json:"objective"`
 		Table     []BudgetRow `json:"table"`
-	}{objective, BudgetTable(objective)}, "", "  ")
-	if err != nil {
-		return fmt.Errorf("write budget: %w", err)
-	}
-	_, err = w.Write(append(b, '\n'))
-	return err
+	}{objective, BudgetTable(objective)})
 }

@@ -29,9 +29,16 @@ func golden(t *testing.T, name, got string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got != string(want) {
-		t.Errorf("%s differs (go test ./reports -update writes it anew):\n%s\nwant:\n%s", path, got, want)
+	if got == string(want) {
+		return
 	}
+	gotLines, wantLines := strings.Split(got, "\n"), strings.Split(string(want), "\n")
+	for i := range gotLines {
+		if i == len(wantLines) || gotLines[i] != wantLines[i] {
+			t.Fatalf("%s differs from line %d on (go test ./reports -update writes it anew): %q", path, i+1, gotLines[i])
+		}
+	}
+	t.Errorf("%s goes on after %d lines", path, len(gotLines))
 }
 
 func textOf(t *testing.T, doc Document, o TextOptions) string {
