@@ -76,7 +76,6 @@ type TerminalProgress struct {
 	Width func() int // columns of the terminal
 	Color bool
 
-	name   string
 	drawn  int // lines on the screen
 	faults []string
 }

@@ -460,19 +460,22 @@ func (r *run) result(failure error) reports.Run {
 	if r.prober != nil {
 		res.Probes = r.prober.Recordings(r.epoch.Add(res.Duration))
 	}
-	res.Ready, res.Events = r.history()
+	res.Ready, res.Events = r.history(res.Duration)
 	return res
 }
 
-// history turns the target's changes into the course of its ready workers and
-// into events of the report.
-func (r *run) history() ([]reports.ReadyCount, []reports.Event) {
+// history turns the target's changes until end into the course of its ready
+// workers and into events of the report.
+func (r *run) history(end time.Duration) ([]reports.ReadyCount, []reports.Event) {
 	var ready []reports.ReadyCount
 	var events []reports.Event
 	changes := slices.Clone(r.changes)
 	slices.SortStableFunc(changes, func(a, b targets.Change) int { return cmp.Compare(a.At, b.At) })
 	for _, c := range changes {
 		at := c.At.Sub(r.epoch)
+		if at > end {
+			break // the target was being stopped
+		}
 		ready = append(ready, reports.ReadyCount{At: at, Ready: c.Ready})
 		if at >= 0 {
 			events = append(events, reports.Event{AtS: at.Seconds(), Source: c.Source, What: c.What})

@@ -39,7 +39,11 @@ func environment(version string) reports.Environment {
 func resources(usages []targets.Usage) []reports.Resource {
 	list := []reports.Resource{}
 	for _, u := range usages {
-		list = append(list, reports.Resource{Process: u.Process, PID: u.PID, CPUS: u.CPU.Seconds(), RSSMaxBytes: u.RSSMax})
+		resource := reports.Resource{Process: u.Process, PID: u.PID, CPUS: u.CPU.Seconds(), RSSMaxBytes: u.RSSMax}
+		if u.Served >= 0 {
+			resource.Served = &u.Served
+		}
+		list = append(list, resource)
 	}
 	return list
 }

@@ -153,16 +153,16 @@ func portIsFree(base string) error {
 
 // stopTarget asks the target to end and notes what it had used.
 func (r *run) stopTarget() {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	if err := r.subject.Stop(ctx); err != nil {
+		r.warn("stop the target: " + err.Error())
+	}
 	if f := r.subject.force; f != nil {
 		usages := f.Usages()
 		r.mu.Lock()
 		r.usages = usages
 		r.mu.Unlock()
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-	defer cancel()
-	if err := r.subject.Stop(ctx); err != nil {
-		r.warn("stop the target: " + err.Error())
 	}
 }
 
@@ -183,8 +183,12 @@ func (r *run) awaitReady(ctx context.Context) error {
 	tick := time.NewTicker(readyEvery)
 	defer tick.Stop()
 	for {
-		if last = askReady(deadline, client, address, r.scenario); last == nil {
+		err := askReady(deadline, client, address, r.scenario)
+		if err == nil {
 			return nil
+		}
+		if last == nil || deadline.Err() == nil {
+			last = err // not that the time was up: why
 		}
 		select {
 		case <-r.subject.Done():

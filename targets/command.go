@@ -354,7 +354,7 @@ func (c *Command) measure(id proc.ID, name string) {
 		return // it has just ended; what was seen last stays
 	}
 	u := c.usages[id]
-	u.Process, u.PID = name, id.PID
+	u.Process, u.PID, u.Served = name, id.PID, -1
 	u.CPU = time.Duration((times.User + times.System) * float64(time.Second))
 	if mem, err := p.MemoryInfo(); err == nil {
 		u.RSSMax = max(u.RSSMax, int64(mem.RSS))

@@ -90,6 +90,9 @@ func (c *counters) usages() []Usage {
 			c.measure(p.ID.PID)
 		}
 		u := Usage{Process: c.names(p.Slot), PID: p.ID.PID, CPU: p.CPU, RSSMax: p.RSSMax}
+		if u.Served = p.Served; p.Slot == 0 {
+			u.Served = -1 // the master
+		}
 		if last, ok := c.living[u.PID]; ok {
 			u.CPU, u.RSSMax = max(u.CPU, last.CPU), max(u.RSSMax, last.RSSMax)
 		}

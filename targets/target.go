@@ -49,4 +49,5 @@ type Usage struct {
 	PID     int
 	CPU     time.Duration
 	RSSMax  int64 // bytes
+	Served  int64 // requests, by the process's own count; -1 if it does not count
 }

@@ -12,8 +12,8 @@ import (
 )
 
 // jsonValue compares values of a JSON file: json FILE PATH OP VALUE, with OP one
-// of == != >= <= > < and PATH such as load.0.requests.failed; PATH# is the
-// length of a list.
+// of == != >= <= > < and PATH such as load.0.requests.failed; len behind it is
+// the length of a list.
 func jsonValue(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 4 {
 		ts.Fatalf("usage: json FILE PATH OP VALUE")
@@ -28,7 +28,7 @@ func jsonValue(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func lookUp(doc any, path string) (any, error) {
-	path, length := strings.CutSuffix(path, "#")
+	path, length := strings.CutSuffix(path, ".len")
 	for _, key := range strings.Split(path, ".") {
 		switch v := doc.(type) {
 		case map[string]any:

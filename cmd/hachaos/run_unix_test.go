@@ -1,0 +1,325 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hachaos/hachaos/reports"
+	"github.com/hachaos/hachaos/targets/proc"
+)
+
+// play starts hachaos with arguments in a folder of its own.
+func play(t *testing.T, dir string, args ...string) (cmd *exec.Cmd, stderr *lines) {
+	t.Helper()
+	cmd = exec.Command(filepath.Join(binary, name()), args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "TMPDIR="+dir, "REPO="+root(t))
+	stderr = &lines{}
+	cmd.Stderr = stderr
+	cmd.Stdout = stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd, stderr
+}
+
+// lines collects what a process prints, for waiting on a word in it.
+type lines struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(b)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+func await(t *testing.T, what string, most time.Duration, condition func() bool) time.Duration {
+	t.Helper()
+	start := time.Now()
+	for !condition() {
+		if time.Since(start) > most {
+			t.Fatalf("waited %v for: %s", most, what)
+		}
+		time.Sleep(5 * time.Millisecond) // between two looks at the process table
+	}
+	return time.Since(start)
+}
+
+// runIDs are the ids that descendants of a process carry.
+func runOf(t *testing.T, pid int) string {
+	t.Helper()
+	table, err := proc.ReadTable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range table.Tree(table[pid].ID) {
+		if run := proc.Environ(p.PID, proc.RunVar); run != "" && p.PID != pid {
+			return run
+		}
+	}
+	return ""
+}
+
+func left(t *testing.T, run string) []proc.Info {
+	t.Helper()
+	table, err := proc.ReadTable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table.OfRun(run, nil)
+}
+
+func write(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+const frozenCluster = `
+name: frozen
+target: {cluster: {workers: 3}}
+load: [{name: main, closed: {concurrency: 4}, duration: 60s}]
+chaos: [{name: freeze, pause: {workers: 1}, at: 500ms, for: 50s}]
+`
+
+const frozenCommand = `
+name: frozen
+target:
+  command:
+    run: [node, "${env:REPO}/testdata/node/cluster.js"]
+    env: {PORT: "${port}"}
+    url: "http://127.0.0.1:${port}/"
+load: [{name: main, closed: {concurrency: 4}, duration: 60s}]
+chaos: [{name: freeze, pause: {workers: 1}, at: 500ms, for: 50s}]
+`
+
+// TestKilledController kills hachaos in mid-run while a worker is frozen: soon
+// nothing of the run is left, though it could not tidy up itself.
+func TestKilledController(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("looks into /proc for the run's id")
+	}
+	for _, c := range []struct{ name, scenario string }{{"cluster", frozenCluster}, {"command", frozenCommand}} {
+		t.Run(c.name, func(t *testing.T) {
+			if _, err := exec.LookPath("node"); err != nil && c.name == "command" {
+				t.Skip("node is not installed")
+			}
+			dir := t.TempDir()
+			cmd, out := play(t, dir, "run", write(t, dir, "frozen.yaml", c.scenario))
+			await(t, "the freeze", 60*time.Second, func() bool { return strings.Contains(out.String(), "freeze#1") })
+			run := runOf(t, cmd.Process.Pid)
+			if n := len(left(t, run)); run == "" || n < 4 {
+				t.Fatalf("run %q has %d processes", run, n)
+			}
+			if err := cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			_ = cmd.Wait() // it was killed
+			took := await(t, "the end of the run's processes", 2*time.Second, func() bool { return len(left(t, run)) == 0 })
+			t.Logf("nothing was left after %v", took)
+			await(t, "the run's folder to go", 10*time.Second, func() bool {
+				folders, err := filepath.Glob(filepath.Join(dir, "hachaos-*"))
+				return err == nil && len(folders) == 0
+			})
+		})
+	}
+}
+
+// TestInterrupted ends a run by each signal: everything is reverted, a partial
+// report is written, and the exit code tells the signal.
+func TestInterrupted(t *testing.T) {
+	for _, c := range []struct {
+		signal syscall.Signal
+		code   int
+	}{{syscall.SIGINT, 130}, {syscall.SIGTERM, 143}, {syscall.SIGHUP, 129}} {
+		t.Run(c.signal.String(), func(t *testing.T) {
+			dir := t.TempDir()
+			cmd, out := play(t, dir, "run", write(t, dir, "frozen.yaml", frozenCluster), "-o", "r.json")
+			await(t, "the freeze", 60*time.Second, func() bool { return strings.Contains(out.String(), "freeze#1") })
+			run := runOf(t, cmd.Process.Pid)
+			if err := cmd.Process.Signal(c.signal); err != nil {
+				t.Fatal(err)
+			}
+			_ = cmd.Wait() // its exit code is looked at
+			if code := cmd.ProcessState.ExitCode(); code != c.code {
+				t.Errorf("exit code %d, want %d:\n%s", code, c.code, out)
+			}
+			r := readReport(t, filepath.Join(dir, "r.json"))
+			if r.Verdict != reports.Interrupted || len(r.Load) != 1 || r.Load[0].Requests.OK == 0 || len(r.Faults) != 1 {
+				t.Errorf("verdict %s, %d faults, load %+v", r.Verdict, len(r.Faults), r.Load)
+			}
+			if f := r.Faults[0]; f.State != "done" || f.EndS <= f.StartS {
+				t.Errorf("the freeze was not reverted: %+v", f)
+			}
+			if n := len(left(t, run)); n != 0 && runtime.GOOS == "linux" {
+				t.Errorf("%d processes are left", n)
+			}
+		})
+	}
+}
+
+func readReport(t *testing.T, path string) *reports.Report {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	doc, err := reports.Read(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc.Reports()[0]
+}
+
+// TestCountsAgree compares what the workers themselves counted with what the
+// report says they answered: the same, but for what was in flight at a kill.
+func TestCountsAgree(t *testing.T) {
+	for _, dispatch := range []string{"handoff", "shared"} {
+		for _, keepalive := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s keepalive %v", dispatch, keepalive), func(t *testing.T) {
+				dir := t.TempDir()
+				const clients, kills = 8, 3
+				scenario := fmt.Sprintf(`
+name: counts
+target: {cluster: {workers: 3, dispatch: %s, app: {work: 500us}}}
+warmup: 0s
+load: [{name: main, closed: {concurrency: %d, keepalive: %v}, duration: 5s}]
+probe: {path: /health}
+chaos: [{name: crash, kill: {workers: 1}, at: 1s, every: 1s, count: %d}]
+`, dispatch, clients, keepalive, kills)
+				cmd, out := play(t, dir, "run", write(t, dir, "counts.yaml", scenario), "-o", "r.json")
+				if err := cmd.Wait(); err != nil {
+					t.Fatalf("%v:\n%s", err, out)
+				}
+				r := readReport(t, filepath.Join(dir, "r.json"))
+				killed := map[string]bool{}
+				for _, f := range r.Faults {
+					killed[fmt.Sprint(f.Victims[0].PID)] = true
+				}
+				var counted, answered int64
+				for _, p := range r.Resources {
+					if p.Served == nil {
+						continue // the master
+					}
+					pid := fmt.Sprint(p.PID)
+					counted += *p.Served
+					answered += r.Load[0].Workers[pid]
+					lost := *p.Served - r.Load[0].Workers[pid]
+					// A killed worker may have counted what it had no time to send.
+					if most := int64(clients); lost < 0 || (lost > 0 && !killed[pid]) || lost > most {
+						t.Errorf("worker %s served %d by its own count and %d by the report (killed: %v)", pid, *p.Served, r.Load[0].Workers[pid], killed[pid])
+					}
+				}
+				if answered != r.Load[0].Requests.OK || answered == 0 {
+					t.Errorf("the workers answered %d, the report has %d good requests", answered, r.Load[0].Requests.OK)
+				}
+				t.Logf("%d counted, %d answered, %d failed", counted, answered, r.Load[0].Requests.Failed)
+			})
+		}
+	}
+}
+
+// TestSameSeedSameVictims plays a scenario twice and finds the same faults on the
+// same slots at the times of its dry run.
+func TestSameSeedSameVictims(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "s.yaml", `
+name: seeded
+seed: 11
+target: {cluster: {workers: 4}}
+load: [{name: main, closed: {concurrency: 2}, duration: 4s}]
+chaos: [{name: crash, kill: {workers: 1}, at: 500ms, every: 1s, jitter: 200ms}]
+`)
+	type planned struct {
+		ID      string  `json:"id"`
+		AtS     float64 `json:"at_s"`
+		Workers []int   `json:"workers"`
+	}
+	dry := exec.Command(filepath.Join(binary, name()), "run", "s.yaml", "--dry-run", "--json")
+	dry.Dir = dir
+	text, err := dry.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var plan []planned
+	if err := json.NewDecoder(bufio.NewReader(bytes.NewReader(text))).Decode(&plan); err != nil || len(plan) != 4 {
+		t.Fatalf("%d faults are planned, error %v", len(plan), err)
+	}
+	for run := range 2 {
+		cmd, out := play(t, dir, "run", "s.yaml", "-o", "r.json")
+		if err := cmd.Wait(); err != nil {
+			t.Fatalf("%v:\n%s", err, out)
+		}
+		faults := readReport(t, filepath.Join(dir, "r.json")).Faults
+		for i, p := range plan {
+			f := faults[i]
+			if f.ID != p.ID || f.Victims[0].Worker != p.Workers[0] || f.AtS != p.AtS || f.StartS < p.AtS {
+				t.Errorf("run %d: %s at %v (due %v) on worker %d; planned %+v", run, f.ID, f.StartS, f.AtS, f.Victims[0].Worker, p)
+			}
+		}
+	}
+}
+
+// TestSecondInterrupt shows that a second signal ends hachaos at once, and that
+// the guard then does the rest.
+func TestSecondInterrupt(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("looks into /proc for the run's id")
+	}
+	dir := t.TempDir()
+	// The reload command outlasts the first signal's patience.
+	cmd, out := play(t, dir, "run", write(t, dir, "slow.yaml", `
+name: slow
+target: {cluster: {workers: 2}}
+load: [{name: main, closed: {concurrency: 2}, duration: 60s}]
+chaos:
+  - {name: freeze, pause: {workers: 1}, at: 300ms, for: 50s}
+  - {name: stuck, exec: {run: [sleep, "0"], revert: [sleep, "600"]}, at: 500ms, for: 50s}
+`))
+	await(t, "the faults", 60*time.Second, func() bool { return strings.Contains(out.String(), "stuck#1") })
+	run := runOf(t, cmd.Process.Pid)
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // its exit code is looked at
+		close(ended)
+	}()
+	signals := 0
+	await(t, "hachaos to end", 20*time.Second, func() bool {
+		select {
+		case <-ended:
+			return true
+		default:
+			signals++
+			_ = cmd.Process.Signal(syscall.SIGINT)
+			return false
+		}
+	})
+	if code := cmd.ProcessState.ExitCode(); code != 130 {
+		t.Errorf("exit code %d:\n%s", code, out)
+	}
+	await(t, "the end of the run's processes", 60*time.Second, func() bool { return len(left(t, run)) == 0 })
+}
