@@ -173,7 +173,7 @@ func randomRun(rng *rand.Rand) Run {
 // the charge is the one that a plain reading of the rule gives.
 func TestEveryFailureIsChargedOnce(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	for i := range 1000 {
+	for i := range 300 {
 		run := randomRun(rng)
 		r := Fold(run)
 		var total, charged, plain int64

@@ -97,7 +97,7 @@ func stream(name string, ok int64, cells ...loadgen.Cell) *loadgen.Recording {
 
 // latencies is a histogram of n latencies: nine of ten 50 ms, then up to 160 ms.
 func latencies(n int64) *hdrhistogram.Histogram {
-	h := hdrhistogram.New(1, 60_000_000, 3)
+	h := hdrhistogram.New(1, 1_000_000, 3)
 	for _, step := range []struct {
 		ms    int64
 		share float64

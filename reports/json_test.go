@@ -43,7 +43,7 @@ func TestReadWhatWasWritten(t *testing.T) {
 func TestNothingIsNullThatIsAList(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	runs := []Run{{}, {Failure: "x"}, crashRun()}
-	for range 200 {
+	for range 50 {
 		runs = append(runs, randomRun(rng))
 	}
 	for i, run := range runs {
