@@ -82,12 +82,13 @@ func (t *text) streams(loads []Load) {
 	t.WriteString("\n")
 }
 
-// events sums up what happened to the target by itself: events that name a
-// process which a fault hit are the fault's, not the target's.
+// events sums up what happened to the target by itself. Left out are events of a
+// process that a fault had hit, which are the fault's, and those that say that a
+// process came up, which show in the recovery.
 func (t *text) events(r *Report) {
 	var groups []*eventGroup
 	for _, e := range r.Events {
-		if causedByFault(e, r.Faults) {
+		if cameUp.MatchString(e.What) || causedByFault(e, r.Faults) {
 			continue
 		}
 		what := pids.ReplaceAllString(numbered.ReplaceAllString(e.What, "$1"), "")
@@ -127,7 +128,10 @@ func (g *eventGroup) text() string {
 	return fmt.Sprintf("%d × %s (first at %s)", g.n, clean(g.what), at(g.first.AtS))
 }
 
-var pidIn = regexp.MustCompile(`\bpid (\d+)\b`)
+var (
+	cameUp = regexp.MustCompile(`^(worker|process) \d+( \(pid \d+\))? (is ready|listens|has started)[^,;]*$`)
+	pidIn  = regexp.MustCompile(`\b(?:pid|process) (\d+)\b`)
+)
 
 func causedByFault(e Event, faults []Fault) bool {
 	m := pidIn.FindStringSubmatch(e.What)
@@ -135,8 +139,11 @@ func causedByFault(e Event, faults []Fault) bool {
 		return false
 	}
 	for _, f := range faults {
+		if f.State != string(chaos.Done) || e.AtS < f.StartS {
+			continue
+		}
 		for _, v := range f.Victims {
-			if f.State == string(chaos.Done) && strconv.Itoa(v.PID) == m[1] {
+			if strconv.Itoa(v.PID) == m[1] {
 				return true
 			}
 		}

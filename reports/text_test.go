@@ -115,7 +115,9 @@ func goldenRuns() map[string]Run {
 		aborted.Events = append(aborted.Events, Event{AtS: 0.5 + float64(i), Source: "cluster", What: fmt.Sprintf("worker %d (pid %d) ended by itself: exit status 1", i%4+1, 5000+i)})
 	}
 	aborted.Events = append(aborted.Events,
+		Event{AtS: 1, Source: "cluster", What: "worker 1 (pid 4711) is slow"}, // not yet a fault's
 		Event{AtS: 3.001, Source: "cluster", What: "worker 1 (pid 4711) was killed by SIGKILL"},
+		Event{AtS: 3.05, Source: "cluster", What: "worker 1 (pid 5001) is ready after 24 ms"},
 		Event{AtS: 14, Source: "cluster", What: "worker 2 (pid 5020) is not restarted: it failed 16 times"})
 	aborted.Aborted = "availability < 50%"
 	aborted.Warnings = []string{"the prober ran at the default priority: SCHED_RR was not permitted"}
