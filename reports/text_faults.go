@@ -93,6 +93,10 @@ func faultDetail(f *Fault) string {
 		if f.Error != "" {
 			detail += ": " + clean(f.Error)
 		}
+	case chaos.Done:
+		if f.EndS > f.StartS {
+			detail += " for " + units.FormatDuration(duration(f.EndS-f.StartS))
+		}
 	}
 	return detail
 }
@@ -118,5 +122,5 @@ func backText(f *Fault, r *Report) string {
 			return "back at its end"
 		}
 	}
-	return "never away"
+	return "no outage"
 }
