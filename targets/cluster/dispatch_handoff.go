@@ -76,9 +76,13 @@ func newHandoff(ln *net.TCPListener, threads int, log *slog.Logger) (*handoff, e
 	h := &handoff{ln: os.NewFile(uintptr(fd), "listener"), threads: int64(threads), room: queueSize, log: log, stop: make(chan struct{}), swept: make(chan struct{})}
 	h.silent = newAside(h.add)
 	h.refuse = newRefusal()
+	return h, nil
+}
+
+// open begins to accept.
+func (h *handoff) open() {
 	h.wg.Go(h.accept)
 	h.wg.Go(h.reclaim)
-	return h, nil
 }
 
 // accept takes connections until the listener's deadline strikes, and then
@@ -278,17 +282,22 @@ func (h *handoff) reclaim() {
 			return
 		case <-tick.C:
 		}
-		h.mu.Lock()
-		for _, m := range h.members {
-			c := m.untaken
-			if c != nil && clock.Since(c.at) >= reclaimAfter && m.entry.Claim(c.number) {
-				m.untaken, m.stalled = nil, c.number
-				h.back(c)
-			}
-		}
-		h.dispatch()
-		h.mu.Unlock()
+		h.takeBack(reclaimAfter)
 	}
+}
+
+// takeBack takes back what was handed over at least so long ago and not taken.
+func (h *handoff) takeBack(after time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, m := range h.members {
+		c := m.untaken
+		if c != nil && clock.Since(c.at) >= after && m.entry.Claim(c.number) {
+			m.untaken, m.stalled = nil, c.number
+			h.back(c)
+		}
+	}
+	h.dispatch()
 }
 
 // inherit is nothing: a worker gets its connections over its wire.
@@ -320,14 +329,17 @@ func (h *handoff) drain(ctx context.Context) {
 // close ends all that is left, so that clients see an end, and waits for it.
 func (h *handoff) close() {
 	_ = h.ln.SetDeadline(time.Unix(1, 0))
-	close(h.stop)
 	h.mu.Lock()
+	if !h.closed {
+		close(h.stop)
+	}
 	h.closed = true
 	for h.queue.len() > 0 {
 		h.queue.pop().close()
 	}
 	h.mu.Unlock()
 	h.wg.Wait()
+	h.ln.Close() // if it never was open
 	h.silent.close()
 	h.refuse.close()
 }

@@ -42,6 +42,8 @@ type master struct {
 
 // dispatcher lets connections reach workers.
 type dispatcher interface {
+	// open begins to take connections.
+	open()
 	// inherit is what every worker inherits.
 	inherit() []*os.File
 	// join begins to give connections to a worker, and leave ends it; what a
@@ -119,6 +121,7 @@ func RunMaster(ctx context.Context, o Options) (err error) {
 		}
 	}
 	o.Log.Info("the cluster listens", "address", m.address, "workers", len(m.slots), "dispatch", o.Config.Dispatch, "pid", os.Getpid())
+	m.dispatch.open()
 	m.wg.Go(m.serveControl)
 	m.wg.Go(m.serveWorkers)
 	return m.loop(ctx, signals)
