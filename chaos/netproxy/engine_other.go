@@ -1,0 +1,6 @@
+//go:build !linux
+
+package netproxy
+
+// newEngine uses goroutines where the package has no loop of its own.
+func newEngine() (engine, error) { return newPortable(), nil }
