@@ -39,7 +39,6 @@ func startProber(t *testing.T, ctx context.Context, o ProberOptions) *Prober {
 type moody struct {
 	addr string
 	mood atomic.Int32
-	mu   sync.Mutex
 	l    net.Listener
 	wg   sync.WaitGroup
 	end  chan struct{}
@@ -124,7 +123,7 @@ type outageOf struct {
 
 func TestProberFindsEveryOutageAndInventsNone(t *testing.T) {
 	m := newMoody(t)
-	const every, timeout = 10 * time.Millisecond, 300 * time.Millisecond
+	const every, timeout = 10 * time.Millisecond, 2 * time.Second
 	epoch := clock.Now().Add(500 * time.Millisecond)
 	p := startProber(t, t.Context(), ProberOptions{
 		URL: "http://" + m.addr + "/", Epoch: epoch,
