@@ -135,6 +135,15 @@ func (f *probeFold) fold(p probe) {
 	}
 	run := &r.Runs[len(r.Runs)-1]
 	run.Last, run.Finish = p.send, max(run.Finish, p.done)
+	if !good {
+		broke := p.done
+		if p.cause == CauseTimeout {
+			broke = p.send // nothing else happened to it until the deadline
+		}
+		if run.N == 0 || broke < run.Broke {
+			run.Broke = broke
+		}
+	}
 	run.N++
 }
 

@@ -77,7 +77,7 @@ func mustFold(t *testing.T, got *ProbeRecording, sent, failed int64, runs []Prob
 
 func TestFoldAllGood(t *testing.T) {
 	f := foldAll(synthetic(-300*ms, time.Second, nil))
-	mustFold(t, f.recording(time.Second, true), 100, 0, []ProbeRun{{0, 990 * ms, 991 * ms, 100, true}}, nil, ms, 10*ms)
+	mustFold(t, f.recording(time.Second, true), 100, 0, []ProbeRun{{0, 990 * ms, 991 * ms, 100, true, 0}}, nil, ms, 10*ms)
 }
 
 func TestFoldOutages(t *testing.T) {
@@ -86,9 +86,9 @@ func TestFoldOutages(t *testing.T) {
 		return failing(500*ms, 540*ms, CauseRefused, ms)(p) && failing(1000*ms, 1400*ms, CauseTimeout, time.Second)(p)
 	})
 	want := []ProbeRun{
-		{0, 490 * ms, 491 * ms, 50, true}, {500 * ms, 530 * ms, 531 * ms, 4, false},
-		{540 * ms, 990 * ms, 991 * ms, 46, true}, {1000 * ms, 1390 * ms, 2390 * ms, 40, false},
-		{1400 * ms, 2990 * ms, 2991 * ms, 160, true},
+		{0, 490 * ms, 491 * ms, 50, true, 0}, {500 * ms, 530 * ms, 531 * ms, 4, false, 501 * ms},
+		{540 * ms, 990 * ms, 991 * ms, 46, true, 0}, {1000 * ms, 1390 * ms, 2390 * ms, 40, false, 1000 * ms},
+		{1400 * ms, 2990 * ms, 2991 * ms, 160, true, 0},
 	}
 	// The order of arrival does not matter.
 	shuffled := slices.Clone(probes)
@@ -111,19 +111,19 @@ func TestFoldHangIsAStallNotAnOutage(t *testing.T) {
 		return true
 	})
 	rec := foldAll(byDone(probes)).recording(2*time.Second, true)
-	mustFold(t, rec, 200, 0, []ProbeRun{{0, 1990 * ms, 1991 * ms, 200, true}}, nil, 491*ms, 410*ms)
+	mustFold(t, rec, 200, 0, []ProbeRun{{0, 1990 * ms, 1991 * ms, 200, true, 0}}, nil, 491*ms, 410*ms)
 }
 
 func TestFoldStallsAtBothEnds(t *testing.T) {
 	probes := synthetic(0, time.Second, func(p *probe) bool { return failing(700*ms, time.Second, CauseReset, ms)(p) })
 	mustFold(t, foldAll(probes).recording(time.Second, true), 100, 30,
-		[]ProbeRun{{0, 690 * ms, 691 * ms, 70, true}, {700 * ms, 990 * ms, 991 * ms, 30, false}}, nil, 691*ms, 309*ms)
+		[]ProbeRun{{0, 690 * ms, 691 * ms, 70, true, 0}, {700 * ms, 990 * ms, 991 * ms, 30, false, 701 * ms}}, nil, 691*ms, 309*ms)
 	probes = synthetic(0, time.Second, func(p *probe) bool { return failing(0, 300*ms, CauseReset, ms)(p) })
 	mustFold(t, foldAll(probes).recording(time.Second, true), 100, 30,
-		[]ProbeRun{{0, 290 * ms, 291 * ms, 30, false}, {300 * ms, 990 * ms, 991 * ms, 70, true}}, nil, 0, 301*ms)
+		[]ProbeRun{{0, 290 * ms, 291 * ms, 30, false, 1 * ms}, {300 * ms, 990 * ms, 991 * ms, 70, true, 0}}, nil, 0, 301*ms)
 	// Never good: it lasts throughout.
 	probes = synthetic(-100*ms, time.Second, func(p *probe) bool { return failing(-time.Second, time.Second, CauseReset, ms)(p) })
-	mustFold(t, foldAll(probes).recording(time.Second, true), 100, 100, []ProbeRun{{0, 990 * ms, 991 * ms, 100, false}}, nil, 0, time.Second)
+	mustFold(t, foldAll(probes).recording(time.Second, true), 100, 100, []ProbeRun{{0, 990 * ms, 991 * ms, 100, false, 1 * ms}}, nil, 0, time.Second)
 }
 
 func TestFoldGaps(t *testing.T) {
@@ -132,11 +132,11 @@ func TestFoldGaps(t *testing.T) {
 		return p.due != 200*ms && p.due != 400*ms && p.due != 410*ms && (p.due < 600*ms || p.due >= 900*ms)
 	})
 	rec := foldAll(probes).recording(time.Second, true)
-	mustFold(t, rec, 67, 0, []ProbeRun{{0, 990 * ms, 991 * ms, 67, true}},
+	mustFold(t, rec, 67, 0, []ProbeRun{{0, 990 * ms, 991 * ms, 67, true, 0}},
 		[]ProbeGap{{390 * ms, 420 * ms}, {590 * ms, 900 * ms}}, 191*ms, 20*ms)
 	// The same at t = 0 and at the end.
 	probes = synthetic(-20*ms, time.Second, func(p *probe) bool { return p.due <= -10*ms || 50*ms <= p.due && p.due < 900*ms })
-	mustFold(t, foldAll(probes).recording(time.Second, true), 85, 0, []ProbeRun{{50 * ms, 890 * ms, 891 * ms, 85, true}},
+	mustFold(t, foldAll(probes).recording(time.Second, true), 85, 0, []ProbeRun{{50 * ms, 890 * ms, 891 * ms, 85, true, 0}},
 		[]ProbeGap{{0, 50 * ms}, {890 * ms, time.Second}}, 51*ms, 10*ms)
 	// Late sends are where they were, not where they were due.
 	probes = synthetic(0, 200*ms, func(p *probe) bool {
@@ -146,7 +146,7 @@ func TestFoldGaps(t *testing.T) {
 		return p.due <= 100*ms || p.due >= 140*ms
 	})
 	rec = foldAll(probes).recording(200*ms, true)
-	mustFold(t, rec, 17, 0, []ProbeRun{{0, 190 * ms, 191 * ms, 17, true}}, []ProbeGap{{90 * ms, 135 * ms}}, ms, 10*ms)
+	mustFold(t, rec, 17, 0, []ProbeRun{{0, 190 * ms, 191 * ms, 17, true, 0}}, []ProbeGap{{90 * ms, 135 * ms}}, ms, 10*ms)
 	if got := rec.Lateness.Max(); !near(float64(got), 35000, 40) {
 		t.Errorf("late by %d µs", got)
 	}
@@ -157,7 +157,7 @@ func TestFoldProberThatDies(t *testing.T) {
 	// unknown, and nothing after it is held against the target.
 	probes := synthetic(0, 500*ms, nil)
 	rec := foldAll(probes).recording(2*time.Second, true)
-	mustFold(t, rec, 50, 0, []ProbeRun{{0, 490 * ms, 491 * ms, 50, true}}, []ProbeGap{{490 * ms, 2 * time.Second}}, ms, 10*ms)
+	mustFold(t, rec, 50, 0, []ProbeRun{{0, 490 * ms, 491 * ms, 50, true, 0}}, []ProbeGap{{490 * ms, 2 * time.Second}}, ms, 10*ms)
 	// One that never sent saw nothing.
 	rec = newProbeFold("new", 10*ms, time.Second).recording(time.Second, true)
 	mustFold(t, rec, 0, 0, nil, []ProbeGap{{0, time.Second}}, 0, 0)
@@ -169,7 +169,7 @@ func TestFoldWhileProbesAreInFlight(t *testing.T) {
 	probes := synthetic(0, 500*ms, nil)
 	f := foldAll(probes)
 	f.add(probe{seq: 55, due: 550 * ms, send: 550 * ms, done: 552 * ms})
-	want := []ProbeRun{{0, 490 * ms, 491 * ms, 50, true}}
+	want := []ProbeRun{{0, 490 * ms, 491 * ms, 50, true, 0}}
 	mustFold(t, f.recording(5*time.Second, false), 50, 0, want, nil, ms, 10*ms)
 	if f.add(probe{seq: 50, due: 500 * ms, send: 501 * ms, done: 1501 * ms, cause: CauseTimeout}); f.recording(time.Hour, false).Failed != 1 {
 		t.Error("a probe that is known is not folded")
@@ -186,7 +186,7 @@ func TestFoldWhileProbesAreInFlight(t *testing.T) {
 
 func TestFoldEndsInThePast(t *testing.T) {
 	f := foldAll(byDone(synthetic(-time.Second, 20*time.Second, failing(9*time.Second, 11*time.Second, CauseTimeout, time.Second))))
-	mustFold(t, f.recording(10*time.Second, true), 1000, 100, []ProbeRun{{0, 8990 * ms, 8991 * ms, 900, true}, {9 * time.Second, 9990 * ms, 10990 * ms, 100, false}}, nil, 8991*ms, 1009*ms)
+	mustFold(t, f.recording(10*time.Second, true), 1000, 100, []ProbeRun{{0, 8990 * ms, 8991 * ms, 900, true, 0}, {9 * time.Second, 9990 * ms, 10990 * ms, 100, false, 9 * time.Second}}, nil, 8991*ms, 1009*ms)
 }
 
 func TestFoldKeepsLittle(t *testing.T) {
@@ -197,5 +197,5 @@ func TestFoldKeepsLittle(t *testing.T) {
 	if limit := int(holdBack/(10*ms)) + 2*foldBatch; cap(f.pending) > 2*limit || cap(f.goods) > 2*limit || len(f.dues) > 0 {
 		t.Errorf("%d and %d probes kept, %d dues", cap(f.pending), cap(f.goods), len(f.dues))
 	}
-	mustFold(t, f.recording(time.Hour, true), 360000, 0, []ProbeRun{{0, time.Hour - 10*ms, time.Hour - 9*ms, 360000, true}}, nil, ms, 10*ms)
+	mustFold(t, f.recording(time.Hour, true), 360000, 0, []ProbeRun{{0, time.Hour - 10*ms, time.Hour - 9*ms, 360000, true, 0}}, nil, ms, 10*ms)
 }

@@ -105,6 +105,9 @@ type ProbeRun struct {
 	Finish      time.Duration // when the last of them to finish had its answer, or had failed
 	N           int64
 	Good        bool
+	// Broke is, of a failed run, when it began to fail: the earliest end of an
+	// answer or connection among them, where a timeout counts from its send.
+	Broke time.Duration
 }
 
 // ProbeGap is a time in which the prober did not send although probes were due:

@@ -72,9 +72,9 @@ func (w window) recovery() *float64 {
 // own end: the first good probe after the last failed one of its window, and,
 // for faults that end processes, the number of ready workers back.
 //
-// A failed probe is in the window if it was sent before the window's end and
-// finished after the fault's start: the one that was under way when a worker
-// died is the fault's.
+// Failed probes are in the window if they were sent and had begun to fail before
+// the window's end, and finished after the fault's start: the one that was under
+// way when a worker died is that fault's, and not the one before's.
 func recoveredAt(ws []window, i int, probes *loadgen.ProbeRecording, ready []ReadyCount) time.Duration {
 	w := ws[i]
 	if probes == nil {
@@ -102,7 +102,7 @@ func goodAgain(probes *loadgen.ProbeRecording, start, end time.Duration) time.Du
 	n := sort.Search(len(probes.Runs), func(i int) bool { return probes.Runs[i].First >= end })
 	for i := n - 1; i >= 0; i-- {
 		run := probes.Runs[i]
-		if run.Good || run.N <= 0 || run.Finish <= start && run.Last < start {
+		if run.Good || run.N <= 0 || run.Broke >= end || run.Finish <= start && run.Last < start {
 			continue
 		}
 		if good := nextGood(probes.Runs, i+1); good >= 0 {

@@ -100,6 +100,20 @@ func TestProbeUnderWayAtTheFault(t *testing.T) {
 	}
 }
 
+// A probe that the second fault broke was sent in the first one's window, and
+// says nothing of the first one's recovery; a timeout does, by its send.
+func TestProbeBrokenByTheNextFault(t *testing.T) {
+	rec := probesOf(".199x.300")
+	faults := []chaos.Event{kill("a", 1, time.Second), kill("b", 1, 1995*msec)}
+	for _, c := range []struct{ broke, a, b float64 }{{1996, 0, 0.005}, {1990, 1, 0.005}} {
+		rec.Runs[1].Broke = time.Duration(c.broke) * msec
+		rec.Runs[1].Finish = 1996 * msec
+		r := Fold(Run{Duration: 5 * time.Second, Probes: []*loadgen.ProbeRecording{rec}, Faults: faults})
+		near(t, "recovery_s of a", r.Faults[0].RecoveryS, c.a)
+		near(t, "recovery_s of b", r.Faults[1].RecoveryS, c.b)
+	}
+}
+
 func TestOutagesFaults(t *testing.T) {
 	second := time.Second
 	for name, c := range map[string]struct {

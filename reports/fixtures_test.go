@@ -36,6 +36,9 @@ func probesOf(pattern string) *loadgen.ProbeRecording {
 		}
 		last := at + time.Duration(n-1)*every
 		run := loadgen.ProbeRun{First: at, Last: last, Finish: last + time.Millisecond, N: n, Good: mark == '.'}
+		if !run.Good {
+			run.Broke = at + time.Millisecond
+		}
 		if k := len(rec.Runs); k > 0 && rec.Runs[k-1].Good == run.Good {
 			rec.Runs[k-1].Last, rec.Runs[k-1].Finish, rec.Runs[k-1].N = run.Last, run.Finish, rec.Runs[k-1].N+n
 		} else {

@@ -171,7 +171,7 @@ func TestVerdictPrecedence(t *testing.T) {
 		"prober's failures":           {[]func(*Run){probeLimits}, Inconclusive, 1},
 		"saturated and missed":        {[]func(*Run){slow, missed}, Inconclusive, 2},
 		"saturated and aborted":       {[]func(*Run){slow, aborted}, Inconclusive, 2},
-		"error, saturated and missed": {[]func(*Run){failure, slow, missed}, Error, 3},
+		"error, saturated and missed": {[]func(*Run){failure, slow, missed}, Error, 2},
 		"interrupted and missed":      {[]func(*Run){interrupted, missed}, Interrupted, 2},
 		"interrupted and saturated":   {[]func(*Run){slow, interrupted}, Interrupted, 2},
 	} {

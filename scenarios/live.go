@@ -53,7 +53,7 @@ func (p *LineProgress) Fault(e chaos.Event) {
 		fmt.Fprintf(p.W, "%7s  %s reverted\n", offset(e.End), e.ID)
 		return
 	}
-	fmt.Fprintf(p.W, "%7s  %s\n", offset(e.Start), eventWords(e))
+	fmt.Fprintln(p.W, reports.FaultLine(e, false))
 }
 
 // Tick implements [Progress].
@@ -93,8 +93,7 @@ func (p *TerminalProgress) Fault(e chaos.Event) {
 	if e.Lasting && e.End > e.Start {
 		return // its line stands already
 	}
-	line := fmt.Sprintf("%7s  %s", offset(e.Start), eventWords(e))
-	p.faults = append(p.faults, line)
+	p.faults = append(p.faults, reports.FaultLine(e, false))
 	if len(p.faults) > shownFaults {
 		p.faults = p.faults[1:]
 	}
@@ -204,14 +203,3 @@ func milliseconds(ms float64) string {
 
 // offset prints a moment of the run: "3.1s".
 func offset(d time.Duration) string { return fmt.Sprintf("%.1fs", d.Seconds()) }
-
-// eventWords says what a fault did: "crash#1  SIGKILL worker 2 (pid 4711)".
-func eventWords(e chaos.Event) string {
-	switch e.State {
-	case chaos.Skipped:
-		return e.ID + "  skipped: " + e.Error
-	case chaos.Failed:
-		return e.ID + "  failed: " + e.Error
-	}
-	return e.ID + "  " + e.Detail
-}
