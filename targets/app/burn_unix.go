@@ -15,9 +15,11 @@ import (
 func burn(d time.Duration) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	x := uint64(1)
 	for end := threadTime() + d; threadTime() < end; {
-		compute(slice)
+		x = compute(x, slice)
 	}
+	runtime.KeepAlive(x)
 }
 
 func threadTime() time.Duration {

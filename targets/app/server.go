@@ -23,9 +23,10 @@ const (
 // request is lost: not one that it has, nor one that is on its way over a
 // connection it has kept open.
 type Server struct {
-	app  *App
-	http http.Server
-	done chan struct{} // Serve has returned
+	app   *App
+	http  http.Server
+	grace time.Duration // idleGrace
+	done  chan struct{} // Serve has returned
 
 	mu      sync.Mutex
 	conns   map[net.Conn]http.ConnState
@@ -40,6 +41,7 @@ type arriver interface{ Arrival() *Arrival }
 func NewServer(a *App, log *slog.Logger) *Server {
 	s := &Server{
 		app:     a,
+		grace:   idleGrace,
 		done:    make(chan struct{}),
 		conns:   map[net.Conn]http.ConnState{},
 		changed: make(chan struct{}, 1),
@@ -97,7 +99,7 @@ func (s *Server) Drain(ctx context.Context) (cut int) {
 	case <-s.done:
 	case <-ctx.Done():
 	}
-	grace := time.NewTimer(idleGrace)
+	grace := time.NewTimer(s.grace)
 	defer grace.Stop()
 	patient := true
 	for {
