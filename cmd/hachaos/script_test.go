@@ -39,6 +39,9 @@ func lookUp(doc any, path string) (any, error) {
 			doc = inner
 		case []any:
 			i, err := strconv.Atoi(key)
+			if i < 0 {
+				i += len(v) // from the end
+			}
 			if err != nil || i < 0 || i >= len(v) {
 				return nil, fmt.Errorf("no item %s of %d in %s", key, len(v), path)
 			}
