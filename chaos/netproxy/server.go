@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // Config describes a proxy. Its JSON is Toxiproxy's.
@@ -33,6 +34,8 @@ type Server struct {
 	seed   uint64
 	log    *slog.Logger
 	engine engine
+
+	requests atomic.Uint64 // of the API
 
 	mu      sync.Mutex
 	proxies map[string]*Proxy

@@ -41,6 +41,16 @@ type Attributes interface {
 	check() error
 }
 
+// UnmarshalJSON reads a toxic as the API shows it. Its type must be one of
+// [Kinds].
+func (t *Toxic) UnmarshalJSON(b []byte) error {
+	read, err := readToxic(bytes.NewReader(b))
+	if err == nil {
+		*t = read
+	}
+	return err
+}
+
 // toxic is a toxic on its proxy. It does not change: an update makes another
 // one with the same id.
 type toxic struct {
