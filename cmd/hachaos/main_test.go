@@ -2,10 +2,12 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"testing"
 
 	"github.com/hachaos/hachaos/targets/proc"
@@ -58,7 +60,13 @@ func root(t testing.TB) string {
 }
 
 func setup(t testing.TB) func(*testscript.Env) error {
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { busy.Close() })
 	return func(env *testscript.Env) error {
+		env.Setenv("BUSY_PORT", strconv.Itoa(busy.Addr().(*net.TCPAddr).Port))
 		env.Setenv("PATH", binary+string(os.PathListSeparator)+env.Getenv("PATH"))
 		env.Setenv("REPO", root(t))
 		env.Setenv("NO_COLOR", "")
