@@ -51,6 +51,7 @@ type shard struct {
 	intended, missed int64
 
 	cells    cells
+	goods    Goods
 	timeline Timeline
 	recent   [ticks]struct{ tick, n int64 }
 }
@@ -123,6 +124,7 @@ func (s *shard) good(o *outcome, bucket *Bucket) {
 	if s.open {
 		_ = s.service.RecordValue(microseconds(o.done.Sub(o.sent)))
 	}
+	s.goods.add(o.done.Sub(s.epoch))
 	bucket.OK++
 	bucket.Latency.add(us)
 	if len(o.worker) > 0 && len(o.worker) <= maxWorkerLen {
@@ -212,7 +214,7 @@ func (s *shard) recording() (*Recording, map[Cause]example) {
 	r := &Recording{
 		Sent: s.counts.Sent, OK: s.counts.OK, Failed: s.counts.Failed, Retried: s.counts.Retried, Degraded: s.degraded,
 		Failures: s.failures, Statuses: map[int]int64{}, Workers: map[string]int64{}, BytesIn: s.in, BytesOut: s.out,
-		Latency: s.latency.Clone(), Cells: s.cells.sorted(), Timeline: s.timeline.clone(),
+		Latency: s.latency.Clone(), Cells: s.cells.sorted(), Goods: s.goods.clone(), Timeline: s.timeline.clone(),
 		Generator: GeneratorStats{Intended: s.intended, Missed: s.missed},
 	}
 	if s.counts.Sent > 0 {

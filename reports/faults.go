@@ -155,6 +155,7 @@ func foldFaults(run *Run, ws []window, charged []charge) []Fault {
 		f.FailedRequests, f.RetriedRequests = charged[i].failed, charged[i].retried
 		f.RecoveryS = w.recovery()
 	}
+	foldPhases(run, ws, faults)
 	return faults
 }
 

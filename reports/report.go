@@ -205,6 +205,20 @@ type Fault struct {
 	RetriedRequests int64    `json:"retried_requests"`
 	RecoveryS       *float64 `json:"recovery_s"`
 	Error           string   `json:"error,omitempty"`
+
+	// The load around the fault; null if it was not injected.
+	Before *Phase `json:"before"`
+	During *Phase `json:"during"`
+	After  *Phase `json:"after"`
+}
+
+// Phase counts the requests that finished in a part of the run.
+type Phase struct {
+	FromS        float64  `json:"from_s"`
+	ToS          float64  `json:"to_s"`
+	OK           int64    `json:"ok"`
+	Failed       int64    `json:"failed"`
+	Availability *float64 `json:"availability"`
 }
 
 // Victim is a process that a fault hit. Worker is its slot, 0 for what is no

@@ -1,0 +1,63 @@
+package reports
+
+import (
+	"testing"
+	"time"
+
+	"github.com/hachaos/hachaos/loadgen"
+)
+
+// goods is one good answer in every 10 ms of the time.
+func goods(d time.Duration) loadgen.Goods {
+	g := loadgen.Goods{Width: loadgen.CellWidth, N: make([]uint32, d/loadgen.CellWidth)}
+	for i := range g.N {
+		g.N[i] = 1
+	}
+	return g
+}
+
+func TestPhases(t *testing.T) {
+	run := crashRun()
+	run.Loads[0].Goods = goods(15 * time.Second)
+	r := Fold(run)
+	// crash#1 strikes at 3 s and is over at 3.048 s, crash#2 at 6 s and 6.051 s.
+	for _, c := range []struct {
+		name       string
+		got        *Phase
+		from, to   float64
+		ok, failed int64
+	}{
+		{"before 1", r.Faults[0].Before, 0, 3, 300, 0},
+		{"during 1", r.Faults[0].During, 3, 3.048, 4, 1},
+		{"after 1", r.Faults[0].After, 3.048, 6, 296, 0},
+		{"before 2", r.Faults[1].Before, 3.048, 6, 296, 0},
+		{"during 2", r.Faults[1].During, 6, 6.051, 5, 3},
+		{"after 2", r.Faults[1].After, 6.051, 15, 895, 0},
+	} {
+		if c.got == nil || c.got.FromS != c.from || c.got.ToS != c.to || c.got.OK != c.ok || c.got.Failed != c.failed {
+			t.Errorf("%s: %+v, want %+v", c.name, c.got, c)
+		}
+	}
+}
+
+// A fault that nothing recovered from lasts to the end, and what finished after
+// it too; one that strikes before the recovery has no time before it.
+func TestPhasesOverlap(t *testing.T) {
+	run := crashRun()
+	run.Loads[0].Goods = goods(15500 * time.Millisecond)
+	run.Ready = run.Ready[:2]
+	run.Ready = append(run.Ready, ReadyCount{At: 6002 * time.Millisecond, Ready: 2})
+	r := Fold(run)
+	if p := r.Faults[0].During; p.ToS != 6 {
+		t.Errorf("during 1: %+v", p)
+	}
+	if p := r.Faults[1].Before; p.FromS != 6 || p.ToS != 6 || p.OK != 0 || p.Availability != nil {
+		t.Errorf("before 2: %+v", p)
+	}
+	if p := r.Faults[1].During; p.OK != 950 || p.Failed != 3 {
+		t.Errorf("during 2: %+v", p)
+	}
+	if p := r.Faults[1].After; p.OK != 0 || p.FromS != p.ToS {
+		t.Errorf("after 2: %+v", p)
+	}
+}
