@@ -43,6 +43,8 @@ func hachaos(args []string) error {
 		return app.RunSingle(context.Background(), os.Stdin, os.Stdout, log)
 	case "worker":
 		return runWorker(log)
+	case "tree":
+		return runTree()
 	}
 	return runMaster(args[1:], log)
 }

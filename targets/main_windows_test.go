@@ -7,3 +7,5 @@ import (
 
 func runWorker(*slog.Logger) error           { return errors.New("there is none") }
 func runMaster([]string, *slog.Logger) error { return errors.New("there is none") }
+
+func runTree() error { return nil }
