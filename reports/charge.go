@@ -1,7 +1,6 @@
 package reports
 
 import (
-	"sort"
 	"time"
 
 	"github.com/hachaos/hachaos/loadgen"
@@ -22,14 +21,7 @@ type charge struct{ failed, retried int64 }
 // of its recovery, is charged to it rather than left unexplained.
 func chargeFaults(run *Run, ws []window) (charged []charge, unexplained int64) {
 	charged = make([]charge, len(ws))
-	// overBy[i] is when the recoveries of ws[:i+1] were all over.
-	overBy := make([]time.Duration, len(ws))
-	for i, w := range ws {
-		overBy[i] = w.over
-		if i > 0 {
-			overBy[i] = max(overBy[i], overBy[i-1])
-		}
-	}
+	overBy := overBy(ws)
 	for _, rec := range run.Loads {
 		unexplained += rec.Failed
 		for _, c := range rec.Cells {
@@ -49,11 +41,5 @@ func chargeFaults(run *Run, ws []window) (charged []charge, unexplained int64) {
 func chargedWindow(ws []window, overBy []time.Duration, c loadgen.Cell) int {
 	began := time.Duration(c.Start) * loadgen.CellWidth
 	finished := (time.Duration(c.Finish) + 1) * loadgen.CellWidth
-	started := sort.Search(len(ws), func(i int) bool { return ws[i].event.Start >= finished })
-	for i := started - 1; i >= 0 && overBy[i] > began; i-- {
-		if ws[i].over > began {
-			return i
-		}
-	}
-	return -1
+	return windowOf(ws, overBy, began, finished)
 }

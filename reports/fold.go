@@ -47,6 +47,7 @@ func Fold(run Run) *Report {
 		outages = findOutages(rec)
 	}
 	r.Availability = foldAvailability(&run, outages, windows)
+	foldIntervals(&run, windows, &r.Availability)
 	r.Budget = foldBudget(run.Budget, r.Availability.DowntimeS)
 	for _, o := range run.Objectives {
 		r.SLOs = append(r.SLOs, evaluate(o, &run, r))

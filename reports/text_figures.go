@@ -35,6 +35,7 @@ func (t *text) availability(r *Report) {
 		line += ", " + units.FormatCount(degraded) + " degraded"
 	}
 	t.block("AVAILABILITY", percentOr(r.Availability.Availability), line)
+	t.interval(r.Availability.AvailabilityCI95)
 	if n := r.UnexplainedRequests; n > 0 && len(r.Faults) > 0 {
 		t.block("", " ", countOf(n, "failed request")+verb(n, " is", " are")+" explained by no fault")
 	}
@@ -69,7 +70,19 @@ func (t *text) uptime(r *Report) {
 			line += ", " + units.FormatDuration(duration(p.UnobservedS)) + " unobserved"
 		}
 		t.block("UPTIME", units.FormatPercent(*a.Uptime), line+"; "+outageText(a))
+		t.interval(a.UptimeCI95)
 	}
+}
+
+// interval says between what the figure above lies, played again.
+func (t *text) interval(ci *[2]float64) {
+	if ci != nil {
+		t.block("", " ", "95 % interval "+betweenPercent(*ci))
+	}
+}
+
+func betweenPercent(ci [2]float64) string {
+	return units.FormatPercent(ci[0]) + " to " + units.FormatPercent(ci[1])
 }
 
 // outageText says how long the worst outage was, or what could not be seen.

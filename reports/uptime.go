@@ -135,10 +135,7 @@ func unobserved(rec *loadgen.ProbeRecording) time.Duration {
 //     here the time in which probes were good ÷ the number of outages.
 //   - Nines: −log10(1 − uptime).
 func foldAvailability(run *Run, outages []outage, faults []window) Availability {
-	a := Availability{
-		Outages:    []Outage{},
-		CI95Reason: "this version of hachaos computes no intervals",
-	}
+	a := Availability{Outages: []Outage{}}
 	var ok, all int64
 	for _, rec := range run.Loads {
 		ok += rec.OK

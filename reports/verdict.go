@@ -161,6 +161,11 @@ func warn(r *Report, run *Run) {
 			r.Warnings = append(r.Warnings, fmt.Sprintf("fault %s was injected, but: %s", e.ID, e.Error))
 		}
 	}
+	for i, o := range run.Objectives {
+		if text := straddles(o, run, r); text != "" && r.SLOs[i].Value != nil {
+			r.Warnings = append(r.Warnings, text)
+		}
+	}
 	for _, name := range neverInjected(run) {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("fault %s was never injected: objectives on it show nothing", name))
 	}

@@ -17,6 +17,17 @@ func countOf(n int64, noun string) string {
 	return units.FormatCount(n) + " " + noun + "s"
 }
 
+// times is "once", "twice", "3 times".
+func times(n int) string {
+	switch n {
+	case 1:
+		return "once"
+	case 2:
+		return "twice"
+	}
+	return countOf(int64(n), "time")
+}
+
 // text is the objective's figure in words; where rounding would make a missed
 // figure look like its limit, with all its digits.
 func (s SLO) text() string {

@@ -1,0 +1,46 @@
+package reports
+
+import "fmt"
+
+// straddles returns a warning if the 95 % interval of the figure that an
+// objective is on has the objective's limit inside; "" if not, or if there is no
+// interval. The point estimate decides all the same.
+func straddles(o Objective, run *Run, r *Report) string {
+	ci := intervalOf(o, run, r)
+	if ci == nil || o.Op == "==" || o.Holds(ci[0]) == o.Holds(ci[1]) {
+		return ""
+	}
+	unit := o.Unit
+	return fmt.Sprintf("the limit of %s lies inside the 95 %% interval, %s to %s: the scenario played again may come out otherwise",
+		o.Expr, formatValue(unit, ci[0]), formatValue(unit, ci[1]))
+}
+
+// intervalOf returns the interval of an objective's figure, in the metric's
+// unit; nil if there is none.
+func intervalOf(o Objective, run *Run, r *Report) *[2]float64 {
+	if o.Scope != "" {
+		return nil
+	}
+	a := &r.Availability
+	switch o.Metric {
+	case "availability":
+		return a.AvailabilityCI95
+	case "error_rate":
+		return complement(a.AvailabilityCI95, 1)
+	case "uptime":
+		return a.UptimeCI95
+	case "downtime":
+		if rec := uptimeProbes(run.Probes); rec != nil {
+			return complement(a.UptimeCI95, float64(rec.Sent)*seconds(rec.Every))
+		}
+	}
+	return nil
+}
+
+// complement is the interval of 1 − share, of a whole.
+func complement(ci *[2]float64, whole float64) *[2]float64 {
+	if ci == nil {
+		return nil
+	}
+	return &[2]float64{(1 - ci[1]) * whole, (1 - ci[0]) * whole}
+}
