@@ -32,7 +32,12 @@ func allowed(objective float64, window time.Duration) float64 {
 	return math.Round(share*seconds(window)*1e9) / 1e9
 }
 
-func foldBudget(policy *BudgetPolicy, downtimeS *float64) *Budget {
+// foldBudget says what the run spent of a budget, and how fast: its burn rate is
+// the share of time that was down ÷ the share that may be, 1 − objective. At a
+// rate of 1 the budget lasts exactly its window, at 10 a tenth of it (The Site
+// Reliability Workbook, Google, chapter 5, "Alerting on SLOs"). It is that of
+// the run, in which faults come closer together than in service.
+func foldBudget(policy *BudgetPolicy, a *Availability) *Budget {
 	if policy == nil {
 		return nil
 	}
@@ -40,11 +45,14 @@ func foldBudget(policy *BudgetPolicy, downtimeS *float64) *Budget {
 		Objective: policy.Objective,
 		WindowS:   seconds(policy.Window),
 		AllowedS:  allowed(policy.Objective, policy.Window),
-		SpentS:    downtimeS,
+		SpentS:    a.DowntimeS,
 		Table:     BudgetTable(policy.Objective),
 	}
-	if downtimeS != nil && b.AllowedS > 0 {
-		b.SpentRatio = known(*downtimeS / b.AllowedS)
+	if b.SpentS != nil && b.AllowedS > 0 {
+		b.SpentRatio = known(*b.SpentS / b.AllowedS)
+	}
+	if share := allowed(policy.Objective, time.Second); a.Uptime != nil && share > 0 {
+		b.BurnRate = known(math.Round((1-*a.Uptime)/share*1e9) / 1e9) // 1 − uptime is not exact
 	}
 	return b
 }

@@ -46,6 +46,11 @@ func TestBudgetSpent(t *testing.T) {
 		near(t, name+": spent_s", b.SpentS, c.spent)
 		near(t, name+": spent_ratio", b.SpentRatio, c.shares)
 	}
+	// One probe of a hundred failed: ten times as much as 99.9 % allows.
+	run := Run{Budget: &BudgetPolicy{0.999, 30 * day}, Probes: []*loadgen.ProbeRecording{probesOf(".99x")}}
+	near(t, "burn_rate", Fold(run).Budget.BurnRate, 10)
+	run.Budget.Objective = 1
+	near(t, "burn_rate of nothing to spend", Fold(run).Budget.BurnRate, -1)
 	if Fold(Run{}).Budget != nil {
 		t.Error("a budget that nobody set")
 	}

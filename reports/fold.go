@@ -48,7 +48,7 @@ func Fold(run Run) *Report {
 	}
 	r.Availability = foldAvailability(&run, outages, windows)
 	foldIntervals(&run, windows, &r.Availability)
-	r.Budget = foldBudget(run.Budget, r.Availability.DowntimeS)
+	r.Budget = foldBudget(run.Budget, &r.Availability)
 	for _, o := range run.Objectives {
 		r.SLOs = append(r.SLOs, evaluate(o, &run, r))
 	}

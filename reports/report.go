@@ -179,6 +179,7 @@ type Budget struct {
 	AllowedS   float64     `json:"allowed_s"`
 	SpentS     *float64    `json:"spent_s"`
 	SpentRatio *float64    `json:"spent_ratio"`
+	BurnRate   *float64    `json:"burn_rate"` // how many times as fast as the objective allows the run spent it
 	Table      []BudgetRow `json:"table"`
 }
 

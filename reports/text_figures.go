@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hachaos/hachaos/reports/units"
@@ -155,6 +157,26 @@ func (t *text) budget(b *Budget) {
 		line += "this run spent " + units.FormatDuration(duration(*b.SpentS))
 	}
 	t.block("BUDGET", "", line)
+	if b.BurnRate != nil && *b.BurnRate > 0 {
+		t.block("", "", burnText(b))
+	}
+}
+
+// burnText says how fast a run spent its budget.
+func burnText(b *Budget) string {
+	line := fmt.Sprintf("burn rate %s: ", factor(*b.BurnRate))
+	if *b.BurnRate <= 1 {
+		return line + "no faster than it allows"
+	}
+	return line + "going on like this the budget would be gone after " + units.FormatDuration(duration(b.WindowS / *b.BurnRate))
+}
+
+// factor prints a positive number to three digits: "0.67", "12.3", "4,310".
+func factor(v float64) string {
+	if v >= 1000 && v < 1e15 {
+		return units.FormatCount(int64(math.Round(v)))
+	}
+	return strconv.FormatFloat(v, 'g', 3, 64)
 }
 
 // causeList is "reset 3, closed 1": the most frequent first.
