@@ -118,17 +118,25 @@ func (s *Server) Drain(ctx context.Context) (cut int) {
 	}
 }
 
+// pender is a connection that knows whether there is something to read.
+type pender interface{ Pending() bool }
+
 // left counts the connections, after closing those that carry no request if
-// asked to.
+// asked to. A request that has come and was not read yet, as on a busy machine,
+// is not cut off.
 func (s *Server) left(closeIdle bool) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	left := len(s.conns)
 	for c, state := range s.conns {
-		if closeIdle && state != http.StateActive {
-			_ = c.Close() // its end is what was wanted
-			left--
+		if !closeIdle || state == http.StateActive {
+			continue
 		}
+		if p, ok := c.(pender); ok && p.Pending() {
+			continue
+		}
+		_ = c.Close() // its end is what was wanted
+		left--
 	}
 	return left
 }

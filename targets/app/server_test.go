@@ -163,3 +163,60 @@ func TestDrainCutsOffWhatLasts(t *testing.T) {
 		t.Error("what was cut off is open")
 	}
 }
+
+// pendingListener gives out connections with something to read that nobody
+// reads, as on a machine that is busy.
+type pendingListener struct {
+	net.Listener
+	slow chan struct{}
+}
+
+type pendingConn struct {
+	net.Conn
+	slow chan struct{}
+}
+
+func (l pendingListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return pendingConn{c, l.slow}, err
+}
+
+func (c pendingConn) Read(p []byte) (int, error) {
+	<-c.slow
+	return c.Conn.Read(p)
+}
+
+func (c pendingConn) Pending() bool {
+	select {
+	case <-c.slow:
+		return false
+	default:
+		return true
+	}
+}
+
+func TestDrainServesWhatHasCome(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln := pendingListener{inner, make(chan struct{})}
+	s := &serving{NewServer(New(Options{Threads: 1, Entry: new(page.Entry)}), discard()), t, ln, nil, make(chan error, 1)}
+	s.grace = time.Millisecond
+	go func() { s.ended <- s.Serve(ln) }()
+	conn := s.dial()
+	if _, err := fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: test\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	for s.left(false) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	cut := s.drain()
+	time.AfterFunc(50*time.Millisecond, func() { close(ln.slow) })
+	if r := s.read(conn); r.StatusCode != 200 {
+		t.Errorf("a request that had come: %+v", r)
+	}
+	if n := <-cut; n != 0 {
+		t.Errorf("%d connections were cut off", n)
+	}
+}

@@ -52,6 +52,13 @@ func tcpAddr(a unix.Sockaddr) *net.TCPAddr {
 // Arrival is what the connection arrived with.
 func (c *conn) Arrival() *app.Arrival { return c.arrival }
 
+// Pending tells whether the client has sent what was not read yet.
+func (c *conn) Pending() bool {
+	saw := over
+	_ = c.raw.Control(func(fd uintptr) { saw = look(int(fd)) }) // a closed one has nothing
+	return saw == readable
+}
+
 func (c *conn) Read(p []byte) (int, error) {
 	if !c.arrival.Unread() {
 		n, err := c.file.Read(p)
