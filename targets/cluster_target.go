@@ -49,12 +49,21 @@ func NewCluster(config cluster.Config, opts Options) *Cluster {
 		client:   cluster.Client{Dir: dir},
 		done:     make(chan struct{}),
 		stopping: make(chan struct{}),
+		counters: newCounters(func(slot int) string {
+			if slot == 0 {
+				return "master"
+			}
+			return "worker " + strconv.Itoa(slot)
+		}),
 	}
 }
 
 // Start implements [Target]. The master listens when it returns; its workers
 // may not be ready.
 func (c *Cluster) Start(ctx context.Context) error {
+	if err := cluster.Supported(); err != nil {
+		return err
+	}
 	ready, err := c.launch(ctx)
 	if err != nil {
 		return fmt.Errorf("start the cluster: %w", err)
@@ -65,12 +74,7 @@ func (c *Cluster) Start(ctx context.Context) error {
 		c.main.Stop(ctx)
 		return fmt.Errorf("start the cluster: %w", err)
 	}
-	c.counters = newCounters(p, func(slot int) string {
-		if slot == 0 {
-			return "master"
-		}
-		return "worker " + strconv.Itoa(slot)
-	})
+	c.counters.open(p)
 	watching, cancel := context.WithCancel(context.Background())
 	c.cancel = cancel
 	c.wg.Go(func() { c.watch(watching) })
@@ -185,7 +189,7 @@ func (c *Cluster) Err() error {
 // Stop implements [Target]. It ends workers too that the master has left
 // behind. What was counted can be asked for afterwards.
 func (c *Cluster) Stop(ctx context.Context) error {
-	if c.counters == nil {
+	if c.cancel == nil { // it never started
 		return nil
 	}
 	c.once.Do(func() {
@@ -208,6 +212,9 @@ func (c *Cluster) Log() string { return c.log }
 
 // Main returns the master; false if it has ended.
 func (c *Cluster) Main() (proc.ID, bool) {
+	if c.main == nil {
+		return proc.ID{}, false
+	}
 	select {
 	case <-c.main.Done():
 		return proc.ID{}, false
@@ -231,7 +238,9 @@ func (c *Cluster) All() ([]proc.Info, error) {
 			all = append(all, info)
 		}
 	}
-	add(c.main.ID())
+	if main, alive := c.Main(); alive {
+		add(main)
+	}
 	for _, w := range c.counters.workers() {
 		add(w.ID)
 	}
@@ -253,14 +262,12 @@ func (c *Cluster) Status(ctx context.Context) (cluster.Status, error) { return c
 // Usages returns what each process that ever ran has used, the master first.
 func (c *Cluster) Usages() []Usage {
 	usages := c.counters.usages()
-	select {
-	case <-c.main.Done():
+	if _, alive := c.Main(); !alive {
 		for i := range usages {
 			if usages[i].PID == c.main.PID() {
 				usages[i].CPU = c.main.Exit().CPU
 			}
 		}
-	default:
 	}
 	return usages
 }

@@ -159,11 +159,12 @@ func TestClusterDoesNotStart(t *testing.T) {
 	wrong := clusterConfig("handoff")
 	wrong.Threads = -1
 	target := NewCluster(wrong, s.Options)
+	s.checkEmpty(target)
 	err := target.Start(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "the master ended before it listened: exit status 1") || !strings.Contains(err.Error(), "threads is a number from 1") {
 		t.Errorf("a wrong configuration: %v", err)
 	}
-	s.stop(target)
+	s.checkEmpty(target)
 	if err := os.WriteFile(filepath.Join(s.Folder, "sulk"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}

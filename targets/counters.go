@@ -20,8 +20,15 @@ type counters struct {
 	names  func(int) string // of a slot's process
 }
 
-func newCounters(p *page.Page, names func(slot int) string) *counters {
-	return &counters{page: p, living: map[int]Usage{}, names: names}
+func newCounters(names func(slot int) string) *counters {
+	return &counters{living: map[int]Usage{}, names: names}
+}
+
+// open begins to read a page.
+func (c *counters) open(p *page.Page) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.page = p
 }
 
 // close keeps what was counted and lets the page go.

@@ -140,6 +140,30 @@ func (s *stage) stop(target Target) {
 	}
 }
 
+// processes is what targets with processes have in common.
+type processes interface {
+	Target
+	Main() (proc.ID, bool)
+	Workers() ([]Worker, error)
+	All() ([]proc.Info, error)
+	Usages() []Usage
+	Served() map[int]int64
+}
+
+// checkEmpty checks that a target that does not run can be asked all the same.
+func (s *stage) checkEmpty(target processes) {
+	s.t.Helper()
+	_, alive := target.Main()
+	workers, err := target.Workers()
+	all, err2 := target.All()
+	if alive || len(workers) > 0 || len(all) > 0 || err != nil || err2 != nil {
+		s.t.Errorf("it does not run and has %+v, %+v, %v, %v", workers, all, err, err2)
+	}
+	target.Usages()
+	target.Served()
+	s.stop(target)
+}
+
 // seen are the changes so far.
 func (s *stage) seen() []Change {
 	s.mu.Lock()

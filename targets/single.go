@@ -43,11 +43,12 @@ type Single struct {
 func NewSingle(config SingleConfig, opts Options) *Single {
 	config.SetDefaults()
 	return &Single{
-		config: config,
-		opts:   opts,
-		log:    filepath.Join(opts.Folder, "single.log"),
-		done:   make(chan struct{}),
-		stop:   make(chan struct{}),
+		config:   config,
+		opts:     opts,
+		log:      filepath.Join(opts.Folder, "single.log"),
+		done:     make(chan struct{}),
+		stop:     make(chan struct{}),
+		counters: newCounters(func(int) string { return "single" }),
 	}
 }
 
@@ -57,7 +58,8 @@ func (s *Single) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("start the single process: %w", err)
 	}
-	s.page, s.counters = p, newCounters(p, func(int) string { return "single" })
+	s.page = p
+	s.counters.open(p)
 	s.address = "127.0.0.1:0"
 	l, err := s.launch(1)
 	if err != nil {

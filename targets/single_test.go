@@ -155,9 +155,12 @@ func TestSingleDoesNotStart(t *testing.T) {
 	}
 	wrong := s.Options
 	wrong.Self = append(wrong.Self[:1:1], "cluster", "--nonsense")
-	if err := NewSingle(SingleConfig{}, wrong).Start(t.Context()); err == nil || !strings.Contains(err.Error(), "it ended before it listened: exit status 1; it printed last:") {
+	target := NewSingle(SingleConfig{}, wrong)
+	s.checkEmpty(target)
+	if err := target.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "it ended before it listened: exit status 1; it printed last:") {
 		t.Errorf("a program that ends at once: %v", err)
 	}
+	s.checkEmpty(target)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := NewSingle(SingleConfig{}, s.Options).Start(ctx); !errors.Is(err, context.Canceled) {

@@ -73,6 +73,9 @@ type member struct {
 	leaving bool
 }
 
+// Supported returns nil: clusters run on every Unix.
+func Supported() error { return nil }
+
 // RunMaster runs a cluster until ctx ends, SIGTERM, SIGINT or SIGHUP comes, or
 // a client says stop. SIGUSR2 reloads.
 //
