@@ -2,10 +2,13 @@ package netproxy
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
 	"sync"
 	"syscall"
 	"testing"
@@ -14,7 +17,48 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if role := os.Getenv("NETPROXY_ROLE"); role != "" {
+		if err := playRole(role); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		for _, dir := range leftovers {
+			os.RemoveAll(dir)
+		}
+		os.Exit(code)
+	}))
+}
+
+// leftovers are the folders that are removed when all tests have run.
+var leftovers []string
+
+// playRole is this test binary as a proxy of its own: it says where it listens
+// and ends with its standard input.
+func playRole(role string) error {
+	s, err := New(Options{portable: role == "portable"})
+	if err != nil {
+		return err
+	}
+	p, err := s.Add(Config{Name: "p", Listen: "127.0.0.1:0", Upstream: os.Getenv("NETPROXY_UPSTREAM"), Enabled: true})
+	if err != nil {
+		return err
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		cancel()
+	}()
+	fmt.Println(p.Config().Listen, "http://"+ln.Addr().String())
+	return s.Serve(ctx, ln)
+}
 
 // patience is how long a test waits for what must come.
 const patience = 30 * time.Second
