@@ -49,6 +49,7 @@ func Fold(run Run) *Report {
 	r.Availability = foldAvailability(&run, outages, windows)
 	foldIntervals(&run, windows, &r.Availability)
 	r.Budget = foldBudget(run.Budget, &r.Availability)
+	r.Projection = project(&run, windows, r)
 	for _, o := range run.Objectives {
 		r.SLOs = append(r.SLOs, evaluate(o, &run, r))
 	}

@@ -78,6 +78,13 @@ type block struct{ seconds, lost float64 }
 // the rare burst that decides the mean is mostly not among those seen. Failures
 // spread thinly over more than a second count as separate blocks.
 func (l losses) interval() (low, high float64) {
+	at := l.quantiles()
+	return at(0.025), at(0.975)
+}
+
+// quantiles returns the confidence distribution whose interval [losses.interval]
+// is: at(p) is the expected loss that the truth lies below with confidence p.
+func (l losses) quantiles() (at func(p float64) float64) {
 	var sum, variance, spread, unseen float64
 	add := func(s, v, w, freedom float64) {
 		sum += s
@@ -91,17 +98,26 @@ func (l losses) interval() (low, high float64) {
 	}
 	add(l.blocks())
 	if sum == 0 {
-		return 0, min(l.total, gammaQuantile(0.975, l.worst, l.worst*l.worst))
+		return func(p float64) float64 {
+			if p < 0.5 {
+				return 0
+			}
+			return min(l.total, gammaQuantile(p, l.worst, l.worst*l.worst))
+		}
 	}
-	level := 0.975
+	level := func(p float64) float64 { return p }
 	if spread > 0 {
-		level = tLevel(variance * variance / spread)
+		freedom := variance * variance / spread
+		level = func(p float64) float64 { return tLevel(p, freedom) }
 	}
 	// What was counted in whole probes or requests is no more exact than one.
 	variance = max(variance, l.grain*l.grain)
-	low = gammaQuantile(1-level, sum, variance)
-	high = gammaQuantile(level, sum+unseen, variance+unseen*unseen)
-	return min(low, sum), min(max(high, sum), l.total)
+	return func(p float64) float64 {
+		if p < 0.5 {
+			return min(sum, gammaQuantile(level(p), sum, variance))
+		}
+		return min(l.total, max(sum, gammaQuantile(level(p), sum+unseen, variance+unseen*unseen)))
+	}
 }
 
 // blocks returns the loss outside faults, its variance, the loss held possible
@@ -151,10 +167,10 @@ func gammaQuantile(p, mean, variance float64) float64 {
 	return scale * mathext.GammaIncRegInv(mean/scale, p)
 }
 
-// tLevel returns the level at which the normal distribution has the 97.5 %
-// quantile of Student's t.
-func tLevel(freedom float64) float64 {
-	return distuv.UnitNormal.CDF(tQuantile(0.975, freedom))
+// tLevel returns the level at which the normal distribution has the quantile p of
+// Student's t.
+func tLevel(p, freedom float64) float64 {
+	return distuv.UnitNormal.CDF(tQuantile(p, freedom))
 }
 
 func tQuantile(p, freedom float64) float64 {

@@ -45,6 +45,7 @@ type Report struct {
 
 	Availability Availability `json:"availability"`
 	Budget       *Budget      `json:"budget"`
+	Projection   *Projection  `json:"projection"`
 	Faults       []Fault      `json:"faults"`
 
 	UnexplainedRequests int64      `json:"unexplained_requests"`

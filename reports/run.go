@@ -26,6 +26,7 @@ type Run struct {
 
 	Objectives []Objective
 	Budget     *BudgetPolicy
+	Rates      map[string]float64 // how often each fault is expected, per second
 
 	// What ended the run before its time. At most one is set.
 	Aborted     string // the abort_if expression that struck

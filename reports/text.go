@@ -79,6 +79,7 @@ func (t *text) report(r *Report) {
 	t.uptime(r)
 	t.latency(r)
 	t.budget(r.Budget)
+	t.projection(r.Projection)
 	t.events(r)
 	t.outages(r)
 	t.objectives(r)

@@ -2,9 +2,13 @@ package scenarios
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/hachaos/hachaos/reports"
 )
 
 // checker maps paths in a scenario to places in its file.
@@ -113,6 +117,7 @@ func (s *Scenario) check(k *checker) {
 		s.checkObjective(k, fmt.Sprintf("slo.%d", i), o)
 	}
 	s.checkBudget(k)
+	s.checkRates(k)
 	s.checkTemplates(k)
 }
 
@@ -217,5 +222,28 @@ func (s *Scenario) checkBudget(k *checker) {
 	}
 	if s.Budget.Window <= 0 {
 		k.report("budget.window", "window must be longer than 0s")
+	}
+}
+
+// checkRates looks at how often faults are expected, by their names.
+func (s *Scenario) checkRates(k *checker) {
+	var names []string
+	for i := range s.Chaos {
+		names = append(names, s.Chaos[i].Name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Rates)) {
+		path := "rates." + name
+		if !slices.Contains(names, name) {
+			there := "the scenario has no faults"
+			if len(names) > 0 {
+				there = "there are: " + strings.Join(names, ", ")
+			}
+			k.report(path, fmt.Sprintf("there is no fault named %q (%s)", shorten(name), there))
+		} else if err := reports.CheckRate(float64(s.Rates[name])); err != nil {
+			k.report(path, err.Error())
+		}
+	}
+	if len(s.Rates) > 0 && s.Probe.Off {
+		k.report("rates", "a projection rests on the prober, which is off")
 	}
 }

@@ -380,6 +380,7 @@ func (r *run) tick(ctx context.Context, end context.CancelCauseFunc) {
 		}
 		now := clock.Now().Sub(r.epoch)
 		part := r.result(nil)
+		part.Rates = nil // nobody looks at a projection before the end
 		part.Objectives = append(slices.Clone(part.Objectives), r.scenario.AbortIf...)
 		so := reports.Fold(part)
 		var rate float64
@@ -433,6 +434,12 @@ func (r *run) result(failure error) reports.Run {
 	}
 	if b := r.scenario.Budget; b != nil {
 		res.Budget = &reports.BudgetPolicy{Objective: float64(b.Objective), Window: b.Window.Std()}
+	}
+	for name, rate := range r.scenario.Rates {
+		if res.Rates == nil {
+			res.Rates = map[string]float64{}
+		}
+		res.Rates[name] = float64(rate)
 	}
 	var signal *SignalError
 	var abort *abortError

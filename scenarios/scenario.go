@@ -40,6 +40,8 @@ type Scenario struct {
 	SLO     []reports.Objective `yaml:"slo" json:"slo,omitempty" jsonschema:"description=Objectives that decide the exit code"`
 	Budget  *Budget             `yaml:"budget" json:"budget,omitempty" jsonschema:"description=Whose downtime budget the report spends; never decides the exit code"`
 
+	Rates map[string]units.Rate `yaml:"rates" json:"rates,omitempty" jsonschema:"description=How often each fault is expected in service such as 2/day; from it the report projects a year"`
+
 	// Where it came from.
 	File    string   `yaml:"-" json:"-"` // as given; "stdin"; "library/NAME.yaml"
 	SHA256  string   `yaml:"-" json:"-"` // of the file's bytes, before any --set, in hex
