@@ -195,6 +195,8 @@ func TestMetricsProveTheTraffic(t *testing.T) {
 	if _, err := io.ReadFull(server, make([]byte, 10)); err != nil {
 		t.Fatal(err)
 	}
+	// What was sent is counted a moment after it was.
+	eventually(t, "all is counted", func() bool { return p.Stats().Upstream.Sent == 10 })
 	_, text := get(t, url+"/metrics")
 	c := p.Config()
 	for _, want := range []string{

@@ -120,18 +120,29 @@ func (ln *tcpListener) unwatch() {
 func (ln *tcpListener) pause() (err error) {
 	ln.loop.do(func() {
 		ln.unwatch()
-		err = os.NewSyscallError("shutdown", unix.Shutdown(ln.fd, unix.SHUT_RD))
+		if err = os.NewSyscallError("shutdown", unix.Shutdown(ln.fd, unix.SHUT_RD)); err == nil {
+			err = ln.share(0)
+		}
 	})
 	return err
 }
 
 func (ln *tcpListener) resume() (err error) {
 	ln.loop.do(func() {
+		if err = ln.share(1); err != nil {
+			return
+		}
 		if err = os.NewSyscallError("listen", unix.Listen(ln.fd, backlog)); err == nil {
 			err = ln.watch()
 		}
 	})
 	return err
+}
+
+// share lets others bind the port while nobody listens on it, which is what
+// lets a server start again beside the connections of the one before; or not.
+func (ln *tcpListener) share(on int) error {
+	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(ln.fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, on))
 }
 
 func (ln *tcpListener) close() { ln.loop.do(ln.shut) }
