@@ -18,6 +18,7 @@ type Format struct {
 func Formats() []Format {
 	return []Format{
 		{"json", ".json", Write},
+		{"html", ".html", HTML},
 		{"txt", ".txt", func(w io.Writer, doc Document) error { return Text(w, doc, TextOptions{}) }},
 	}
 }

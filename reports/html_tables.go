@@ -1,0 +1,250 @@
+package reports
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/hachaos/hachaos/reports/units"
+)
+
+// htmlTable is a table of texts. More says what was left out, if anything.
+type htmlTable struct {
+	Title string
+	Head  []htmlColumn
+	Rows  [][]htmlCell
+	More  string
+}
+
+type htmlColumn struct {
+	Name   string
+	Number bool // aligned to the right
+}
+
+type htmlCell struct{ Text, Class string }
+
+// What a page shows of long lists; the JSON has all of it.
+const (
+	maxHTMLFaults  = 500
+	maxHTMLOutages = 200
+	maxHTMLEvents  = 500
+)
+
+// newHTMLTable makes a table. kinds has a letter for each column: n for numbers,
+// t for long texts, l for anything else.
+func newHTMLTable(title, kinds string, head []string, rows [][]string) htmlTable {
+	t := htmlTable{Title: title}
+	class := map[byte]string{'n': "n", 't': "text"}
+	for i, name := range head {
+		t.Head = append(t.Head, htmlColumn{name, kinds[i] == 'n'})
+	}
+	for _, row := range rows {
+		cells := make([]htmlCell, len(row))
+		for i, text := range row {
+			cells[i] = htmlCell{text, class[kinds[i]]}
+		}
+		t.Rows = append(t.Rows, cells)
+	}
+	return t
+}
+
+func leftOut(n int, noun string) string {
+	if n <= 0 {
+		return ""
+	}
+	return "and " + countOf(int64(n), noun) + " more, all of them in the JSON report"
+}
+
+func faultTable(r *Report) htmlTable {
+	var rows [][]string
+	shown := r.Faults[:min(len(r.Faults), maxHTMLFaults)]
+	for i := range shown {
+		f := &shown[i]
+		back := "–"
+		if f.State == "done" {
+			back = backText(f, r)
+		}
+		rows = append(rows, []string{clean(f.ID), at(f.StartS), faultDetail(f), units.FormatCount(f.FailedRequests), units.FormatCount(f.RetriedRequests), back})
+	}
+	t := newHTMLTable("Faults", "lntnnl", []string{"Fault", "At", "What", "Lost", "Retried", "Recovery"}, rows)
+	t.More = leftOut(len(r.Faults)-len(shown), "fault")
+	if n := r.UnexplainedRequests; n > 0 && len(r.Faults) > 0 {
+		t.More = countOf(n, "failed request") + verb(n, " is", " are") + " explained by no fault. " + t.More
+	}
+	return t
+}
+
+func outageTable(r *Report) *htmlTable {
+	if len(r.Availability.Outages) == 0 {
+		return nil
+	}
+	shown := r.Availability.Outages[:min(len(r.Availability.Outages), maxHTMLOutages)]
+	var rows [][]string
+	for _, o := range shown {
+		end, because := "to the end", listed(cleanAll(o.Faults), 3)
+		if o.EndS != nil {
+			end = at(*o.EndS)
+		}
+		if because == "" {
+			because = "no fault"
+		}
+		rows = append(rows, []string{at(o.StartS), end, formatSeconds(o.LengthS), formatSeconds(o.DownS), units.FormatPercent(o.FailedShare), because})
+	}
+	t := newHTMLTable("Outages", "nnnnnl", []string{"Outage from", "To", "Length", "Down", "Probes failed", "Because of"}, rows)
+	t.More = leftOut(len(r.Availability.Outages)-len(shown), "outage")
+	return &t
+}
+
+func htmlTables(r *Report) []htmlTable {
+	tables := []htmlTable{streamTable(r), causeTable(r)}
+	return slices.DeleteFunc(tables, func(t htmlTable) bool { return len(t.Rows) == 0 })
+}
+
+func streamTable(r *Report) htmlTable {
+	var rows [][]string
+	for _, l := range r.Load {
+		load := countOf(int64(l.Concurrency), "client")
+		if l.Model == "open" {
+			load = units.FormatRate(l.Rate)
+		}
+		row := []string{
+			clean(l.Name), load, units.FormatCount(l.Requests.OK + l.Requests.Failed), units.FormatCount(l.Requests.Failed),
+			units.FormatCount(l.Requests.Retried), units.FormatCount(l.Requests.Degraded), percentOr(l.Availability),
+		}
+		for _, q := range quantiles {
+			value := "unknown"
+			if l.LatencyMS != nil {
+				value = ms(q.of(l.LatencyMS))
+			}
+			row = append(row, value)
+		}
+		rate := "unknown"
+		if l.ThroughputRPS != nil {
+			rate = units.FormatRate(*l.ThroughputRPS)
+		}
+		rows = append(rows, append(row, rate))
+	}
+	head := []string{"Stream", "Load", "Requests", "Failed", "Retried", "Degraded", "Availability"}
+	for _, q := range quantiles {
+		head = append(head, q.name)
+	}
+	return newHTMLTable("Load", "llnnnnnnnnnnnnn", append(head, "Good"), rows)
+}
+
+// causeTable has a row for each cause of failure, with its first example.
+func causeTable(r *Report) htmlTable {
+	counts, examples := map[string]int64{}, map[string]string{}
+	add := func(failures map[string]int64, texts map[string]string, of string) {
+		for cause, n := range failures {
+			counts[of+cause] += n
+			if examples[of+cause] == "" {
+				examples[of+cause] = texts[cause]
+			}
+		}
+	}
+	for _, l := range r.Load {
+		add(l.Failures, l.Examples, "request: ")
+	}
+	for _, p := range r.Probes {
+		add(p.Failures, p.Examples, "probe: ")
+	}
+	causes := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	})
+	var rows [][]string
+	for _, cause := range causes {
+		if counts[cause] > 0 {
+			rows = append(rows, []string{clean(cause), units.FormatCount(counts[cause]), truncate(clean(examples[cause]), 300)})
+		}
+	}
+	return newHTMLTable("Why requests and probes failed", "lnt", []string{"Cause", "Count", "First example"}, rows)
+}
+
+// htmlAppendix is what only some readers want.
+func htmlAppendix(r *Report) []htmlTable {
+	var events, probes, resources, statuses [][]string
+	shown := r.Events[:min(len(r.Events), maxHTMLEvents)]
+	for _, e := range shown {
+		events = append(events, []string{at(e.AtS), clean(e.Source), clean(e.What)})
+	}
+	for _, p := range r.Probes {
+		lateness := "unknown"
+		if p.LatenessP99MS != nil {
+			lateness = ms(*p.LatenessP99MS)
+		}
+		probes = append(probes, []string{
+			clean(p.Connections), ms(p.EveryMS), units.FormatCount(p.Sent), units.FormatCount(p.Failed),
+			formatSeconds(p.UnobservedS), percentOr(p.Uptime), lateness, clean(p.Priority),
+		})
+	}
+	for _, p := range r.Resources {
+		served := "–"
+		if p.Served != nil {
+			served = units.FormatCount(*p.Served)
+		}
+		resources = append(resources, []string{clean(p.Process), strconv.Itoa(p.PID), formatSeconds(p.CPUS), units.FormatBytes(p.RSSMaxBytes), served})
+	}
+	for _, l := range r.Load {
+		for _, status := range slices.Sorted(maps.Keys(l.Statuses)) {
+			statuses = append(statuses, []string{clean(l.Name), clean(status), units.FormatCount(l.Statuses[status])})
+		}
+	}
+	list := []htmlTable{
+		newHTMLTable("Events of the target", "nlt", []string{"At", "Source", "What"}, events),
+		newHTMLTable("Status codes", "lln", []string{"Stream", "Status", "Answers"}, statuses),
+		newHTMLTable("The prober", "lnnnnnnl", []string{"Connections", "Every", "Sent", "Failed", "Unobserved", "Uptime", "Late p99", "Priority"}, probes),
+		newHTMLTable("What the processes used", "lnnnn", []string{"Process", "Pid", "CPU", "Memory, at most", "Served"}, resources),
+		newHTMLTable("How it was measured", "lt", []string{"What", "Value"}, howMeasured(r)),
+	}
+	list[0].More = leftOut(len(r.Events)-len(shown), "event")
+	return slices.DeleteFunc(list, func(t htmlTable) bool { return len(t.Rows) == 0 })
+}
+
+// howMeasured is all that is left: where and how the run was made.
+func howMeasured(r *Report) [][]string {
+	a, e := &r.Availability, &r.Environment
+	seconds := func(v *float64) string {
+		if v == nil {
+			return "unknown"
+		}
+		return formatSeconds(*v)
+	}
+	interval := func(v *[2]float64) string {
+		if v == nil {
+			return "unknown"
+		}
+		return units.FormatPercent(v[0]) + " to " + units.FormatPercent(v[1])
+	}
+	nines, resolution := "unknown", "unknown"
+	if a.Nines != nil {
+		nines = strconv.FormatFloat(*a.Nines, 'f', 2, 64)
+	} else if a.Uptime != nil && *a.Uptime == 1 {
+		nines = "no limit was seen: nothing failed"
+	}
+	if a.ResolutionMS != nil {
+		resolution = ms(*a.ResolutionMS)
+	}
+	rows := [][]string{
+		{"scenario file", clean(r.Scenario.File)}, {"SHA-256 of the scenario", clean(r.Scenario.SHA256)},
+		{"seed", strconv.FormatUint(r.Scenario.Seed, 10)}, {"target", clean(r.Target.URL)},
+		{"duration of the load", formatSeconds(r.DurationS)},
+		{"shortest outage that can be seen", resolution},
+		{"mean time to repair", seconds(a.MTTRS)}, {"mean time between failures", seconds(a.MTBFS)}, {"nines of uptime", nines},
+		{"longest time without an answer", seconds(a.LongestStallS)},
+		{"95 % interval of availability", interval(a.AvailabilityCI95)}, {"95 % interval of uptime", interval(a.UptimeCI95)},
+	}
+	if a.CI95Reason != "" {
+		rows = append(rows, []string{"why there is no interval", clean(a.CI95Reason)})
+	}
+	for _, l := range r.Load {
+		lag := "unknown"
+		if l.Generator.LagP99MS != nil {
+			lag = ms(*l.Generator.LagP99MS)
+		} else if l.Model == "closed" {
+			lag = "none: a closed stream has no schedule"
+		}
+		rows = append(rows, []string{"the generator's lag p99, " + clean(l.Name), lag})
+	}
+	return append(rows, []string{"machine", clean(e.OS) + "/" + clean(e.Arch) + ", " + countOf(int64(e.CPUs), "CPU") + ", kernel " + clean(e.Kernel) + ", " + clean(e.Go)})
+}
