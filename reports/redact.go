@@ -90,7 +90,7 @@ func isWordRune(r rune) bool {
 // vocabulary: from the scenario, the target, and the system.
 func redactReport(r *Report, secrets []string) {
 	texts := []*string{
-		&r.Scenario.Name, &r.Scenario.Description, &r.Scenario.File, &r.Target.URL,
+		&r.Scenario.Name, &r.Scenario.Variant, &r.Scenario.Description, &r.Scenario.File, &r.Target.URL,
 	}
 	for i := range r.Reasons {
 		texts = append(texts, &r.Reasons[i])

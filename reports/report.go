@@ -58,6 +58,7 @@ type Report struct {
 // Scenario says what was played.
 type Scenario struct {
 	Name        string `json:"name"`
+	Variant     string `json:"variant,omitempty"` // of a matrix: "target.cluster.workers=2"
 	Description string `json:"description"`
 	File        string `json:"file"`
 	Seed        uint64 `json:"seed"`

@@ -5,14 +5,15 @@ const SuiteSchema = "hachaos.suite/v1"
 
 // Suite is the outcome of several runs: repetitions, or several scenarios.
 type Suite struct {
-	Schema     string    `json:"schema"`
-	Runs       []*Report `json:"runs"`
-	Comparison any       `json:"comparison"` // null: nothing was compared
+	Schema     string      `json:"schema"`
+	Runs       []*Report   `json:"runs"`
+	Comparison *Comparison `json:"comparison"` // null: nothing was compared
 }
 
-// NewSuite puts reports together in the order given.
+// NewSuite puts reports together in the order given, and compares them: see
+// [Compare].
 func NewSuite(runs ...*Report) *Suite {
-	return &Suite{Schema: SuiteSchema, Runs: append([]*Report{}, runs...)}
+	return &Suite{Schema: SuiteSchema, Runs: append([]*Report{}, runs...), Comparison: compareGroups(groupRuns(runs))}
 }
 
 // Document is what can be rendered: a [Report] or a [Suite].

@@ -32,6 +32,9 @@ func Text(w io.Writer, doc Document, o TextOptions) error {
 	if runs := doc.Reports(); len(runs) > 1 {
 		t.summary(runs)
 	}
+	if s, ok := doc.(*Suite); ok {
+		t.comparison(s.Comparison)
+	}
 	_, err := io.WriteString(w, t.String())
 	return err
 }

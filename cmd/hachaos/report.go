@@ -1,12 +1,6 @@
 package main
 
-import (
-	"fmt"
-	"os"
-
-	"github.com/hachaos/hachaos/reports"
-	"github.com/spf13/cobra"
-)
+import "github.com/spf13/cobra"
 
 func reportCommand() *cobra.Command {
 	var paths []string
@@ -22,14 +16,9 @@ func reportCommand() *cobra.Command {
 			if err != nil {
 				return usageError(err)
 			}
-			f, err := os.Open(args[0])
+			doc, err := readDocument(args[0])
 			if err != nil {
-				return usageError(err)
-			}
-			defer f.Close()
-			doc, err := reports.Read(f)
-			if err != nil {
-				return usageError(fmt.Errorf("%s: %w", args[0], err))
+				return err
 			}
 			if len(outputs) == 0 {
 				return printText(cmd.OutOrStdout(), doc)

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/hachaos/hachaos/reports"
+	"github.com/spf13/cobra"
+)
+
+func compareCommand() *cobra.Command {
+	var paths []string
+	var format, failIf string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "compare FILE...",
+		Short: "Compare reports: what their differences are worth",
+		Long: `compare sets the reports of finished runs against the first one: availability,
+downtime, recovery, p99 and throughput, each difference with its interval and a
+plain word. A report is one side; of a suite each scenario, or variant of one, is
+one, with all its repetitions (run --repeat 5 gives an interval something to
+stand on). Scenarios that differ are compared, and the differences named.`,
+		Example: `  hachaos compare before.json after.json
+  hachaos compare before.json after.json --fail-if worse
+  hachaos compare single.json cluster.json -o compare.html`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if failIf != "" && failIf != "worse" {
+				return usageError(fmt.Errorf("--fail-if %s: the only condition is worse", failIf))
+			}
+			if asJSON && !slices.Contains(paths, "-") {
+				paths, format = append(paths, "-"), "json"
+			}
+			outputs, err := parseOutputs(paths, format)
+			if err != nil {
+				return usageError(err)
+			}
+			suite, err := compareFiles(args)
+			if err != nil {
+				return err
+			}
+			if !toStdout(outputs) {
+				out := cmd.OutOrStdout()
+				if err := reports.ComparisonText(out, suite, textOptions(out)); err != nil {
+					return runError(err)
+				}
+			}
+			for _, o := range outputs {
+				if err := o.write(cmd.OutOrStdout(), suite); err != nil {
+					return runError(err)
+				}
+			}
+			if failIf == "worse" && suite.Comparison.HasWorse() {
+				return exitError{code: reports.ExitFail}
+			}
+			return nil
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVarP(&paths, "output", "o", nil, "write to `FILE`, in the format of its ending; - is standard output (repeatable)")
+	flags.StringVar(&format, "format", "json", "format of -o -")
+	flags.BoolVar(&asJSON, "json", false, "print the suite with its comparison as JSON: short for -o - --format json")
+	flags.StringVar(&failIf, "fail-if", "", "exit with 1 if a side is `worse` than the first one")
+	return cmd
+}
+
+// compareFiles compares report files; the sides are named after them where there
+// is one for each.
+func compareFiles(paths []string) (*reports.Suite, error) {
+	var docs []reports.Document
+	for _, path := range paths {
+		doc, err := readDocument(path)
+		if err != nil {
+			return nil, err
+		}
+		docs = append(docs, doc)
+	}
+	suite := reports.Compare(docs...)
+	if suite.Comparison == nil {
+		return nil, usageError(fmt.Errorf("%s: there is one run in it, and nothing to compare it with (name a second report)", paths[0]))
+	}
+	if sides := suite.Comparison.Sides; len(paths) > 1 && len(sides) == len(paths) {
+		for i := range sides {
+			sides[i].Name += " (" + paths[i] + ")"
+		}
+	}
+	return suite, nil
+}
+
+// readDocument reads a report file.
+func readDocument(path string) (reports.Document, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, usageError(err)
+	}
+	defer f.Close()
+	doc, err := reports.Read(f)
+	if err != nil {
+		return nil, usageError(fmt.Errorf("%s: %w", path, err))
+	}
+	return doc, nil
+}

@@ -1,0 +1,153 @@
+package reports
+
+import "fmt"
+
+// Comparison sets the runs of several sides against each other: repetitions of
+// one scenario are one side.
+type Comparison struct {
+	Sides []Side   `json:"sides"`
+	Pairs []Pair   `json:"pairs"` // each side against the first
+	Notes []string `json:"notes"` // what to know before believing the words
+}
+
+// Side is a scenario, a variant or a file that is compared.
+type Side struct {
+	Label   string   `json:"label"` // A, B, C, …
+	Name    string   `json:"name"`
+	Runs    int      `json:"runs"`
+	Figures []Figure `json:"figures"`
+
+	first *Report
+}
+
+// Figure is what one side came to in one metric.
+type Figure struct {
+	Metric string      `json:"metric"`
+	Unit   string      `json:"unit"`
+	Values []*float64  `json:"values"` // of each run
+	Mean   *float64    `json:"mean"`
+	CI95   *[2]float64 `json:"ci95"`
+	Reason string      `json:"reason,omitempty"` // why there is no interval
+
+	wide *[2]float64 // at 99 %, for pairs
+}
+
+// Pair is one side against another.
+type Pair struct {
+	From        string       `json:"from"` // labels: To against From
+	To          string       `json:"to"`
+	Different   []string     `json:"different"` // in what the scenarios, targets and machines differ
+	Differences []Difference `json:"differences"`
+}
+
+// Difference is what lies between two sides in one metric: To − From.
+type Difference struct {
+	Metric     string      `json:"metric"`
+	Unit       string      `json:"unit"`
+	From       *float64    `json:"from"`
+	To         *float64    `json:"to"`
+	Difference *float64    `json:"difference"`
+	Interval   *[2]float64 `json:"interval"` // at 99 %, so that the five of a pair hold together at 95 %
+	Factor     *float64    `json:"factor"`   // to ÷ from
+	Word       Word        `json:"word"`
+	Reason     string      `json:"reason,omitempty"`
+}
+
+// Word is what a difference is worth, in plain words.
+type Word string
+
+const (
+	Better     Word = "better"
+	Worse      Word = "worse"
+	NoEvidence Word = "no evidence of a difference"
+	TooLittle  Word = "too little to tell"
+)
+
+// Compare puts the runs of several documents into one suite and sets them
+// against each other: each report is a side, and so is each scenario (or variant
+// of one) of a suite, with all its repetitions. Scenarios that differ are
+// compared as well, and the differences named.
+// A single suite that has been compared already is returned as it is.
+func Compare(docs ...Document) *Suite {
+	if len(docs) == 1 {
+		if s, ok := docs[0].(*Suite); ok && s.Comparison != nil {
+			return s
+		}
+	}
+	suite := &Suite{Schema: SuiteSchema, Runs: []*Report{}}
+	var groups [][]*Report
+	for _, doc := range docs {
+		groups = append(groups, groupRuns(doc.Reports())...)
+		suite.Runs = append(suite.Runs, doc.Reports()...)
+	}
+	suite.Comparison = compareGroups(groups)
+	return suite
+}
+
+// HasWorse tells whether any side is worse than the first in any metric.
+func (c *Comparison) HasWorse() bool {
+	if c == nil {
+		return false
+	}
+	for _, p := range c.Pairs {
+		for _, d := range p.Differences {
+			if d.Word == Worse {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// groupRuns puts the repetitions of a scenario together.
+func groupRuns(runs []*Report) [][]*Report {
+	type key struct{ name, variant, sha256 string }
+	index := map[key]int{}
+	var groups [][]*Report
+	for _, r := range runs {
+		k := key{r.Scenario.Name, r.Scenario.Variant, r.Scenario.SHA256}
+		i, ok := index[k]
+		if !ok {
+			i = len(groups)
+			index[k], groups = i, append(groups, nil)
+		}
+		groups[i] = append(groups[i], r)
+	}
+	return groups
+}
+
+// compareGroups returns nil for a single run, which there is nothing to say of.
+func compareGroups(groups [][]*Report) *Comparison {
+	if len(groups) == 0 || len(groups) == 1 && len(groups[0]) < 2 {
+		return nil
+	}
+	c := &Comparison{Sides: []Side{}, Pairs: []Pair{}, Notes: []string{}}
+	for i, runs := range groups {
+		c.Sides = append(c.Sides, newSide(label(i), runs))
+	}
+	for i := 1; i < len(c.Sides); i++ {
+		c.Pairs = append(c.Pairs, newPair(&c.Sides[0], &c.Sides[i]))
+	}
+	c.Notes = append(c.Notes, notes(c)...)
+	c.forget()
+	return c
+}
+
+// forget drops what only the making of a comparison needs, so that one that was
+// read is the same as one that was made.
+func (c *Comparison) forget() {
+	for i := range c.Sides {
+		c.Sides[i].first = nil
+		for k := range c.Sides[i].Figures {
+			c.Sides[i].Figures[k].wide = nil
+		}
+	}
+}
+
+// label is A, B, …, Z, S27, S28, …
+func label(i int) string {
+	if i < 26 {
+		return string(rune('A' + i))
+	}
+	return fmt.Sprintf("S%d", i+1)
+}

@@ -1,0 +1,235 @@
+package reports
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hachaos/hachaos/loadgen"
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// playedRun is the report of a simulated run of 60 s: it is down in bursts, loses
+// requests in them, recovers from four kills, and differs from other runs of the
+// same in throughput and latency by a few per cent.
+func playedRun(r *rand.Rand, bursts float64, slower float64) *Report {
+	rep := &Report{
+		Schema: Schema, Verdict: Pass, DurationS: 60,
+		Scenario:    Scenario{Name: "worker-crash", SHA256: "1"},
+		Environment: Environment{CPUs: 8}, Target: Target{Kind: "cluster", Workers: 4},
+	}
+	down := 0.0
+	for range int(distuv.Poisson{Lambda: bursts, Src: r}.Rand()) {
+		down += math.Round(100*meanBurst*r.ExpFloat64()) / 100
+	}
+	for n := range 4 {
+		rep.Faults = append(rep.Faults, Fault{Name: "crash", N: n + 1, State: "done", RecoveryS: known(0.05 * slower * math.Exp(0.5*r.NormFloat64()))})
+	}
+	rate := 800 / slower * (1 + 0.03*r.NormFloat64())
+	all := int64(60 * rate)
+	failed := int64(rate * down)
+	rep.Load = []Load{{
+		Name: "main", Requests: Requests{Sent: all, OK: all - failed, Failed: failed},
+		LatencyMS: &Latency{P99: 100 * slower * math.Exp(0.1*r.NormFloat64())},
+	}}
+	rep.Availability = Availability{
+		Availability: known(float64(all-failed) / float64(all)), Uptime: known(1 - down/60), DowntimeS: known(down),
+		ResolutionMS: known(10), CI95Reason: "crash struck 4 times",
+	}
+	return rep
+}
+
+// played is a single run with intervals of its own, folded from simulated probes.
+func played(r *rand.Rand, bursts float64) *Report {
+	rec := simulateBursts(r, bursts, burstLengths["exponential"])
+	rate := 8 * (1 + 0.02*r.NormFloat64()) // good answers per 10 ms; each run has its own
+	load := &loadgen.Recording{Stream: "main", Model: "closed", Timeline: loadgen.Timeline{Width: 200 * time.Millisecond, Buckets: make([]loadgen.Bucket, 600)}}
+	wave := 0.0 // what the machine does beside it, slowly
+	for i := range load.Timeline.Buckets {
+		wave = 0.9*wave + 0.05*r.NormFloat64()
+		load.Timeline.Buckets[i].OK = int64(max(0, 20*rate*(1+wave)))
+		load.OK += load.Timeline.Buckets[i].OK
+	}
+	for _, run := range rec.Runs {
+		if !run.Good {
+			for at := run.First; at <= run.Last; at += every {
+				load.Cells = append(load.Cells, cell(at, at, int32(rate)))
+				load.Failed += int64(rate)
+			}
+		}
+	}
+	load.Sent, load.End = load.OK+load.Failed, simulatedTime
+	return Fold(Run{Scenario: Scenario{Name: "steady"}, Duration: simulatedTime, Loads: []*loadgen.Recording{load}, Probes: []*loadgen.ProbeRecording{rec}})
+}
+
+func calledDifferent(c *Comparison) bool {
+	return slices.ContainsFunc(c.Pairs[0].Differences, func(d Difference) bool { return d.Word == Better || d.Word == Worse })
+}
+
+// Of a hundred pairs of the same thing at most five are called different in
+// anything; here of 500, in each of several worlds.
+func TestSamePairsAreNotDifferent(t *testing.T) {
+	const pairs = 500
+	for _, bursts := range []float64{0.3, 2, 10} {
+		t.Run(fmt.Sprintf("repeated/%v", bursts), func(t *testing.T) {
+			t.Parallel()
+			r := rand.New(rand.NewPCG(2026, uint64(10*bursts)))
+			wrong := 0
+			for range pairs {
+				var a, b []*Report
+				for range 5 {
+					a, b = append(a, playedRun(r, bursts, 1)), append(b, playedRun(r, bursts, 1))
+				}
+				if calledDifferent(Compare(NewSuite(a...), NewSuite(b...)).Comparison) {
+					wrong++
+				}
+			}
+			t.Logf("%d of %d pairs are called different", wrong, pairs)
+			if wrong > pairs*5/100 {
+				t.Errorf("%d of %d", wrong, pairs)
+			}
+		})
+		t.Run(fmt.Sprintf("single/%v", bursts), func(t *testing.T) {
+			t.Parallel()
+			r := rand.New(rand.NewPCG(2026, uint64(10*bursts)))
+			wrong := 0
+			for range pairs {
+				if calledDifferent(Compare(played(r, bursts), played(r, bursts)).Comparison) {
+					wrong++
+				}
+			}
+			t.Logf("%d of %d pairs are called different", wrong, pairs)
+			if wrong > pairs*5/100 {
+				t.Errorf("%d of %d", wrong, pairs)
+			}
+		})
+	}
+}
+
+func wordOf(c *Comparison, metric string) Word {
+	for _, d := range c.Pairs[0].Differences {
+		if d.Metric == metric {
+			return d.Word
+		}
+	}
+	return ""
+}
+
+// What is really different is called so, in the right direction.
+func TestDifferentPairs(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	var fast, slow []*Report
+	for range 5 {
+		fast, slow = append(fast, playedRun(r, 1, 1)), append(slow, playedRun(r, 300, 3))
+	}
+	worse := Compare(NewSuite(fast...), NewSuite(slow...)).Comparison
+	better := Compare(NewSuite(slow...), NewSuite(fast...)).Comparison
+	for _, m := range compared {
+		if got := wordOf(worse, m.metric); got != Worse {
+			t.Errorf("%s of the slower: %q", m.metric, got)
+		}
+		if got := wordOf(better, m.metric); got != Better {
+			t.Errorf("%s of the faster: %q", m.metric, got)
+		}
+	}
+	if !worse.HasWorse() || better.HasWorse() || (*Comparison)(nil).HasWorse() {
+		t.Error("HasWorse")
+	}
+}
+
+// One run each, with no repetitions in it, is too little, and the reason says so.
+func TestCompareTooLittle(t *testing.T) {
+	a, b := Fold(crashRun()), Fold(goldenRuns()["outage-to-end"])
+	c := Compare(a, b).Comparison
+	for _, d := range c.Pairs[0].Differences {
+		if d.Word != TooLittle || d.Reason == "" || d.Interval != nil {
+			t.Errorf("%+v", d)
+		}
+	}
+	if d := c.Pairs[0].Differences[1]; d.Difference == nil || math.Abs(*d.Difference-10.99) > 1e-9 {
+		t.Errorf("the difference itself: %+v", d)
+	}
+	want := []string{
+		"scenario: worker-crash → single-crash", "target: cluster of 4 (handoff) → a single process", "faults: crash × 2 → crash × 1",
+	}
+	if got := c.Pairs[0].Different; !slices.Equal(got, want) {
+		t.Errorf("differences %q, want %q", got, want)
+	}
+	if len(c.Notes) != 1 || !strings.HasPrefix(c.Notes[0], "the speed-up of B against A is inconclusive: 2 processors for 4 workers") {
+		t.Errorf("notes %q", c.Notes)
+	}
+}
+
+// Nothing that is equal is called different, however exact it looks.
+func TestCompareEqual(t *testing.T) {
+	runs := func() *Suite {
+		var list []*Report
+		for range 5 {
+			list = append(list, Fold(crashes(1, 1, 1, 1, 1)))
+		}
+		return NewSuite(list...)
+	}
+	for _, d := range Compare(runs(), runs()).Comparison.Pairs[0].Differences {
+		if d.Word != NoEvidence {
+			t.Errorf("%+v", d)
+		}
+	}
+}
+
+// Repetitions of one scenario are one side, with intervals between runs.
+func TestCompareRepeats(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	var runs []*Report
+	for range 6 {
+		runs = append(runs, playedRun(r, 3, 1))
+	}
+	c := NewSuite(runs...).Comparison
+	if len(c.Sides) != 1 || len(c.Pairs) != 0 || c.Sides[0].Runs != 6 {
+		t.Fatalf("%+v", c)
+	}
+	for _, f := range c.Sides[0].Figures {
+		if f.CI95 == nil || f.CI95[0] > *f.Mean || f.CI95[1] < *f.Mean || len(f.Values) != 6 && f.Metric != "recovery" {
+			t.Errorf("%+v", f)
+		}
+	}
+	if NewSuite(runs[0]).Comparison != nil || NewSuite().Comparison != nil {
+		t.Error("a single run was compared")
+	}
+}
+
+// A comparison survives being written and read.
+func TestCompareJSON(t *testing.T) {
+	suite := Compare(Fold(crashRun()), Fold(goldenRuns()["outage-to-end"]))
+	text := written(t, suite)
+	doc, err := Read(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again := written(t, doc); again != text {
+		t.Error("another text after reading it")
+	}
+	if !bytes.Contains([]byte(text), []byte(`"word": "too little to tell"`)) {
+		t.Error("no words in it")
+	}
+}
+
+func TestCompareText(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 3))
+	var fast, slow []*Report
+	for range 5 {
+		fast, slow = append(fast, playedRun(r, 1, 1)), append(slow, playedRun(r, 30, 3))
+		slow[len(slow)-1].Target = Target{Kind: "single", Workers: 1}
+		slow[len(slow)-1].Environment.CPUs = 2
+	}
+	tx := &text{width: 100}
+	tx.comparison(Compare(NewSuite(slow...), NewSuite(fast...)).Comparison)
+	golden(t, "compare.txt", tx.String())
+	tx = &text{}
+	tx.comparison(NewSuite(fast...).Comparison)
+	golden(t, "repeats.txt", tx.String())
+}

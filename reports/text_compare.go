@@ -1,0 +1,132 @@
+package reports
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/hachaos/hachaos/reports/units"
+)
+
+// ComparisonText writes what the runs of a suite are worth against each other,
+// without the runs themselves.
+func ComparisonText(w io.Writer, s *Suite, o TextOptions) error {
+	t := &text{color: o.Color, width: o.Width}
+	t.comparison(s.Comparison)
+	_, err := io.WriteString(w, strings.TrimPrefix(t.String(), "\n"))
+	return err
+}
+
+// comparison writes each side with its figures, and each pair with the words.
+func (t *text) comparison(c *Comparison) {
+	if c == nil {
+		return
+	}
+	t.WriteString("\n")
+	for i := range c.Sides {
+		s := &c.Sides[i]
+		t.linef("%s  %s · %s", t.style(bold, s.Label), clean(s.Name), countOf(int64(s.Runs), "run"))
+	}
+	if len(c.Pairs) == 0 {
+		t.side(&c.Sides[0])
+	}
+	for i := range c.Pairs {
+		t.pair(&c.Pairs[i])
+	}
+	for _, note := range c.Notes {
+		t.linef(" %s %s", t.style(yellow, "!"), t.wrap(clean(note), 3, 3))
+	}
+}
+
+// side writes what the repetitions of one scenario came to.
+func (t *text) side(s *Side) {
+	var rows [][]string
+	for _, f := range s.Figures {
+		between := clean(f.Reason)
+		if f.CI95 != nil {
+			between = figureText(f.Unit, f.CI95[0]) + " to " + figureText(f.Unit, f.CI95[1])
+		}
+		rows = append(rows, []string{f.Metric, figureOr(f.Unit, f.Mean), between})
+	}
+	t.WriteString("\n")
+	t.table([]string{"METRIC", "MEAN", "95 % INTERVAL"}, "lrl", rows)
+}
+
+func (t *text) pair(p *Pair) {
+	var rows [][]string
+	for _, d := range p.Differences {
+		rows = append(rows, []string{d.Metric, figureOr(d.Unit, d.From), figureOr(d.Unit, d.To), d.deltaText(), d.betweenText(), t.word(d.Word)})
+	}
+	t.WriteString("\n")
+	t.table([]string{"METRIC", p.From, p.To, "DIFFERENCE", "99 % INTERVAL", p.To + " IS"}, "lrrrrl", rows)
+	var reasons []string
+	metrics := map[string][]string{}
+	for _, d := range p.Differences {
+		if d.Reason != "" && metrics[d.Reason] == nil {
+			reasons = append(reasons, d.Reason)
+		}
+		metrics[d.Reason] = append(metrics[d.Reason], d.Metric)
+	}
+	for _, reason := range reasons {
+		t.linef("   %s", t.wrap(strings.Join(metrics[reason], ", ")+": "+clean(reason), 3, 5))
+	}
+	if len(p.Different) > 0 {
+		t.linef("   %s", t.wrap("not the same: "+clean(strings.Join(p.Different, "; ")), 3, 5))
+	}
+}
+
+func (t *text) word(w Word) string {
+	switch w {
+	case Better:
+		return t.style(green, string(w))
+	case Worse:
+		return t.style(red, string(w))
+	}
+	return clean(string(w))
+}
+
+// deltaText is "+0.34 points", "−120 ms", "× 2.1".
+func (d *Difference) deltaText() string {
+	switch {
+	case d.Difference == nil:
+		return "–"
+	case d.Unit == "rate" && d.Factor != nil:
+		return "× " + factor(*d.Factor)
+	}
+	return signed(d.Unit, *d.Difference)
+}
+
+func (d *Difference) betweenText() string {
+	if d.Interval == nil {
+		return "–"
+	}
+	return signed(d.Unit, d.Interval[0]) + " to " + signed(d.Unit, d.Interval[1])
+}
+
+func signed(unit string, v float64) string {
+	sign := "+"
+	switch {
+	case v < 0:
+		sign, v = "−", -v
+	case v == 0:
+		sign = "±"
+	}
+	if unit == "ratio" {
+		return sign + fmt.Sprintf("%.3g", 100*v) + " points"
+	}
+	return sign + figureText(unit, v)
+}
+
+func figureText(unit string, v float64) string {
+	if unit == "rate" {
+		return units.FormatRate(v)
+	}
+	return formatValue(unit, v)
+}
+
+func figureOr(unit string, v *float64) string {
+	if v == nil {
+		return "unknown"
+	}
+	return figureText(unit, *v)
+}
