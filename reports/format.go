@@ -19,6 +19,7 @@ func Formats() []Format {
 	return []Format{
 		{"json", ".json", Write},
 		{"html", ".html", HTML},
+		{"junit", ".xml", JUnit},
 		{"txt", ".txt", func(w io.Writer, doc Document) error { return Text(w, doc, TextOptions{}) }},
 	}
 }
