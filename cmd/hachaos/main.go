@@ -91,7 +91,6 @@ generator's own limits are in the figures · 129, 130, 143 ended by a signal.`,
 	root.SetVersionTemplate("hachaos {{.Version}}\n")
 	root.AddCommand(
 		runCommand(),
-		benchCommand(),
 		validateCommand(),
 		scenariosCommand(),
 		schemaCommand(),
