@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"sync/atomic"
 
 	"github.com/hachaos/hachaos/loadgen/clock"
@@ -18,39 +20,57 @@ type httpEngine struct {
 	dialer    *dialer
 	tls       *tls.Config // nil: none
 	keepalive bool
-	retry     bool // send once more what a stale connection lost
+	retry     bool   // send once more what a stale connection lost
+	observed  bool   // note when each step of a request was done
+	tunnel    []byte // what asks a proxy for a tunnel; nil: none
+	trace     func(sent bool, b []byte)
+	first     atomic.Pointer[tls.ConnectionState]
 }
 
-func newHTTPEngine(ctx context.Context, e endpoint, config *tls.Config, keepalive, retry bool) (*httpEngine, error) {
-	d, err := newDialer(e.host, e.port)
+// engineConfig is what an engine is made of.
+type engineConfig struct {
+	endpoint         endpoint
+	tls              *tls.Config // nil: the system's roots
+	connect          Connect
+	keepalive, retry bool
+	observed         bool
+}
+
+func newHTTPEngine(ctx context.Context, c engineConfig) (*httpEngine, error) {
+	d, err := c.connect.dialer(c.endpoint)
 	if err != nil {
 		return nil, err
 	}
-	h := &httpEngine{ctx: ctx, dialer: d, keepalive: keepalive, retry: retry}
-	if e.tls {
-		h.tls = config.Clone()
-		if h.tls == nil {
-			h.tls = &tls.Config{}
-		}
-		if h.tls.ServerName == "" {
-			h.tls.ServerName = e.host
-		}
-		h.tls.NextProtos = []string{"http/1.1"}
+	h := &httpEngine{
+		ctx: ctx, dialer: d, keepalive: c.keepalive, retry: c.retry, observed: c.observed, trace: c.connect.Trace,
 	}
-	return h, nil
+	if c.endpoint.tls {
+		h.tls = c.connect.clientTLS(c.tls, c.endpoint.host, "http/1.1")
+		if c.connect.Proxy != "" {
+			h.tunnel, err = c.connect.tunnel(c.endpoint)
+		}
+	}
+	return h, err
 }
 
 func (e *httpEngine) name() string { return "http1" }
 
+func (e *httpEngine) handshake() *tls.ConnectionState { return e.first.Load() }
+
 func (e *httpEngine) client() client { return e.newClient() }
 
 func (e *httpEngine) newClient() *httpClient {
-	return &httpClient{engine: e, reader: http1.NewReader("X-Worker", "X-Degraded")}
+	keep := []string{"X-Worker", "X-Degraded"}
+	if e.observed {
+		keep = append(keep, "Server")
+	}
+	return &httpClient{engine: e, reader: http1.NewReader(keep...)}
 }
 
 const (
 	fieldWorker = iota
 	fieldDegraded
+	fieldServer // only if observed
 )
 
 // httpClient is a client with at most one connection.
@@ -69,7 +89,8 @@ type httpClient struct {
 // do implements client.
 func (c *httpClient) do(q *request, deadline clock.Time, o *outcome) {
 	o.q, o.cause, o.status, o.degraded, o.retried, o.err = q, CauseNone, 0, false, false, nil
-	o.in, o.out, o.worker = 0, 0, nil
+	o.in, o.out, o.body, o.worker = 0, 0, 0, nil
+	o.kept, o.connected, o.written, o.first, o.server = false, 0, 0, 0, nil
 	reused := c.reusable()
 	answered, err := c.exchange(q, deadline, o)
 	if err != nil && reused && !answered && c.engine.retry && q.idempotent && lost(err) {
@@ -117,6 +138,9 @@ func (c *httpClient) exchange(q *request, deadline clock.Time, o *outcome) (answ
 		if err := c.connect(deadline); err != nil {
 			return false, err
 		}
+		if c.engine.observed {
+			o.connected = clock.Now()
+		}
 	}
 	if err := c.wire.until(deadline); err != nil {
 		return false, err
@@ -127,11 +151,18 @@ func (c *httpClient) exchange(q *request, deadline clock.Time, o *outcome) (answ
 	if writeErr != nil && !lost(writeErr) {
 		return false, writeErr
 	}
+	if c.engine.observed {
+		o.written = clock.Now()
+		c.wire.first = 0
+	}
 	// A server may answer and close before it has read the whole request.
 	res, err := c.reader.Next(q.method)
 	found := len(q.body) == 0
 	if err == nil {
-		found, err = c.readBody(q)
+		found, err = c.readBody(q, o)
+	}
+	if c.engine.observed {
+		o.first = c.wire.first
 	}
 	o.in += c.reader.Received() - before
 	if err != nil {
@@ -143,13 +174,15 @@ func (c *httpClient) exchange(q *request, deadline clock.Time, o *outcome) (answ
 	c.judge(q, res.Status, found, o)
 	if res.Close || !c.engine.keepalive || c.reader.Buffered() > 0 || writeErr != nil {
 		c.close()
+		return true, nil
 	}
+	o.kept = true
 	return true, nil
 }
 
 // readBody reads the body to its end and tells whether it contains what is
 // expected.
-func (c *httpClient) readBody(q *request) (found bool, err error) {
+func (c *httpClient) readBody(q *request, o *outcome) (found bool, err error) {
 	found = len(q.body) == 0
 	c.tail = c.tail[:0]
 	for {
@@ -160,6 +193,7 @@ func (c *httpClient) readBody(q *request) (found bool, err error) {
 		if err != nil {
 			return found, err
 		}
+		o.body += int64(len(piece))
 		if !found {
 			found = c.contains(piece, q.body)
 		}
@@ -188,6 +222,9 @@ func (c *httpClient) contains(piece, text []byte) bool {
 // judge decides what an answer is worth.
 func (c *httpClient) judge(q *request, status int, found bool, o *outcome) {
 	o.status = status
+	if c.engine.observed {
+		o.server, _ = c.reader.Value(fieldServer)
+	}
 	verdict := q.verdicts[status]
 	if verdict == bad {
 		o.cause = CauseStatus
@@ -219,6 +256,12 @@ func (c *httpClient) connect(deadline clock.Time) error {
 	if c.aborted.Load() {
 		return net.ErrClosed
 	}
+	w.stamp = c.engine.observed
+	if c.engine.tunnel != nil {
+		if err := c.openTunnel(deadline); err != nil {
+			return err
+		}
+	}
 	if c.engine.tls != nil {
 		if err := w.until(deadline); err != nil {
 			return err
@@ -228,8 +271,40 @@ func (c *httpClient) connect(deadline clock.Time) error {
 			return handshakeError{err}
 		}
 		c.conn = secure
+		c.engine.note(secure)
+	}
+	if c.engine.trace != nil {
+		c.conn = traced{c.conn, c.engine.trace}
 	}
 	c.reader.Reset(c.conn)
+	return nil
+}
+
+// note keeps the state of the first TLS connection.
+func (e *httpEngine) note(conn *tls.Conn) {
+	if e.observed && e.first.Load() == nil {
+		state := conn.ConnectionState()
+		e.first.CompareAndSwap(nil, &state)
+	}
+}
+
+// openTunnel asks the proxy, to which c is connected, for a way to the target.
+func (c *httpClient) openTunnel(deadline clock.Time) error {
+	if err := c.wire.until(deadline); err != nil {
+		return err
+	}
+	if _, err := c.wire.Write(c.engine.tunnel); err != nil {
+		return err
+	}
+	c.reader.Reset(c.wire)
+	// Its answer has no body, as that to HEAD has none (RFC 9110 §9.3.6).
+	res, err := c.reader.Next("HEAD")
+	switch {
+	case err != nil:
+		return err
+	case res.Status > 299 || c.reader.Buffered() > 0:
+		return fmt.Errorf("the proxy refused a tunnel: %d %s", res.Status, http.StatusText(res.Status))
+	}
 	return nil
 }
 

@@ -38,7 +38,7 @@ func newTestClient(t *testing.T, url string, r Request, config *tls.Config) (*ht
 	if err != nil {
 		t.Fatal(err)
 	}
-	engine, err := newHTTPEngine(t.Context(), e, config, true, true)
+	engine, err := newHTTPEngine(t.Context(), engineConfig{endpoint: e, tls: config, keepalive: true, retry: true})
 	if err != nil {
 		t.Fatal(err)
 	}

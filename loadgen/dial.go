@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"strconv"
@@ -20,6 +21,8 @@ type dialer struct {
 	host    string
 	port    uint16
 	literal bool
+	local   netip.AddrPort // zero: the system's choice
+	buffers int            // bytes of the socket's; 0: the system's choice
 	last    atomic.Pointer[resolved]
 	lucky   atomic.Int32 // index of the address that answered last
 }
@@ -55,16 +58,24 @@ func (d *dialer) dial(ctx context.Context, deadline clock.Time) (*net.TCPConn, e
 		at := (first + i) % len(addrs)
 		left := deadline.Sub(clock.Now())
 		nd := net.Dialer{KeepAlive: -1, Deadline: time.Now().Add(left / time.Duration(len(addrs)-i))}
-		conn, err := nd.DialTCP(ctx, "tcp", netip.AddrPort{}, addrs[at])
+		conn, err := nd.DialTCP(ctx, "tcp", d.local, addrs[at])
 		if err == nil {
 			d.lucky.Store(int32(at))
-			return conn, nil
+			return conn, d.size(conn)
 		}
 		if firstErr == nil {
 			firstErr = err
 		}
 	}
 	return nil, firstErr
+}
+
+// size sets the buffers of a new connection.
+func (d *dialer) size(conn *net.TCPConn) error {
+	if d.buffers == 0 {
+		return nil
+	}
+	return errors.Join(conn.SetReadBuffer(d.buffers), conn.SetWriteBuffer(d.buffers))
 }
 
 func (d *dialer) resolve(ctx context.Context, deadline clock.Time) ([]netip.AddrPort, error) {

@@ -19,6 +19,8 @@ type endpoint struct {
 	path       string // path and query of the URL itself
 	query      string // added to requests that have none
 	user       string // value of Authorization, or ""
+	proxyUser  string // value of Proxy-Authorization, or ""
+	origin     string // "http://host", before paths in requests to a proxy; or ""
 }
 
 // parseEndpoint reads the URL of a target: http or https, a host, and what may
@@ -85,5 +87,5 @@ func (e endpoint) target(path string) string {
 	if query != "" || hasQuery {
 		path += "?" + query
 	}
-	return path
+	return e.origin + path
 }

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net/http"
 
@@ -11,6 +12,8 @@ import (
 type engine interface {
 	name() string // as reports give it
 	client() client
+	// handshake describes the first TLS connection made; nil: none yet.
+	handshake() *tls.ConnectionState
 }
 
 // client sends one request at a time and is used by one goroutine, but for
@@ -32,10 +35,19 @@ type outcome struct {
 	status      int // 0 without a whole answer
 	degraded    bool
 	retried     bool
-	in, out     int64  // bytes
-	worker      []byte // value of X-Worker, valid until the next request
-	err         error  // what went wrong, unless a status tells
-	q           *request
+	in, out     int64 // bytes
+	body        int64 // of them of the answer's body
+	kept        bool  // the connection stays open
+
+	// Only if somebody observes.
+	connected clock.Time // a new connection was ready; 0 on a kept one
+	written   clock.Time // the request had been written
+	first     clock.Time // the answer's first byte was there
+	server    []byte     // value of Server, valid until the next request
+
+	worker []byte // value of X-Worker, valid until the next request
+	err    error  // what went wrong, unless a status tells
+	q      *request
 }
 
 // explain says in words why the request failed.

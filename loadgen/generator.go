@@ -16,11 +16,19 @@ import (
 
 // Options say what a [Generator] plays.
 type Options struct {
-	URL    string     // of the target; http or https
-	Epoch  clock.Time // t = 0; requests begun before it are warm-up
-	Stream Stream     // defaults are filled in
-	Seed   uint64     // for weights and Poisson arrivals
-	TLS    *tls.Config
+	URL     string     // of the target; http or https
+	Epoch   clock.Time // t = 0; requests begun before it are warm-up
+	Stream  Stream     // defaults are filled in
+	Seed    uint64     // for weights and Poisson arrivals
+	TLS     *tls.Config
+	Connect Connect // how connections are made
+	HTTP2   bool    // with net/http, over TLS or with prior knowledge
+
+	// Observe, if set, is called with every request that ends and was begun from
+	// t = 0 on, before Run returns. The result is valid during the call only.
+	// Calls for one shard, from 0 to below MaxShards, do not overlap; those for
+	// different ones may. A slow observer slows the load.
+	Observe func(shard int, r *Result)
 }
 
 // Generator plays one stream of load against one URL, once.
@@ -67,9 +75,10 @@ func New(o Options) (*Generator, error) {
 	if err != nil {
 		return nil, err
 	}
+	e = o.Connect.through(e)
 	g := &Generator{
 		stream: s, epoch: o.Epoch, end: math.MaxInt64, seed: o.Seed,
-		recorder: newRecorder(o.Epoch, s.Open != nil), stopping: make(chan struct{}),
+		recorder: newRecorder(o.Epoch, s.Open != nil, o.Observe), stopping: make(chan struct{}),
 	}
 	if s.Duration > 0 {
 		g.end = o.Epoch.Add(s.Duration.Std())
@@ -80,10 +89,12 @@ func New(o Options) (*Generator, error) {
 		if err != nil {
 			return nil, fmt.Errorf("stream %s: requests[%d]: %w", s.Name, i, err)
 		}
+		q.index = i
 		g.requests = append(g.requests, weighted{q, r.Weight})
 	}
 	g.ctx, g.abandon = context.WithCancel(context.Background())
-	if g.engine, err = newHTTPEngine(g.ctx, e, o.TLS, keepalive, true); err != nil {
+	config := engineConfig{endpoint: e, tls: o.TLS, connect: o.Connect, keepalive: keepalive, retry: true, observed: o.Observe != nil}
+	if g.engine, err = newHTTPEngine(g.ctx, config); err != nil {
 		return nil, fmt.Errorf("URL %q: %w", e.authority, err)
 	}
 	return g, nil
@@ -154,6 +165,10 @@ func (g *Generator) lastOut(ctx context.Context) {
 	case <-ctx.Done():
 	}
 }
+
+// TLS describes the first TLS connection that was made; nil if there is none
+// yet. It may be called at any time from any goroutine.
+func (g *Generator) TLS() *tls.ConnectionState { return g.engine.handshake() }
 
 // Stop ends the sending. Run then waits for what is in flight, and returns.
 func (g *Generator) Stop() {

@@ -27,6 +27,8 @@ type ProberOptions struct {
 	Request Request // headers and expectation; its path is Probe's if that is set
 	Probe   Probe
 	Epoch   clock.Time
+	TLS     *TLSOptions // nil: the system's roots, and nothing special
+	Connect Connect
 }
 
 // Prober is a prober process and what it has seen so far.
@@ -55,7 +57,7 @@ func StartProber(ctx context.Context, o ProberOptions) (*Prober, error) {
 	}
 	config, err := json.Marshal(probeConfig{
 		URL: o.URL, Request: o.Request, Connections: o.Probe.Connections, Epoch: o.Epoch,
-		Every: o.Probe.Every.Std(), Timeout: o.Probe.Timeout.Std(),
+		Every: o.Probe.Every.Std(), Timeout: o.Probe.Timeout.Std(), TLS: o.TLS, Connect: o.Connect,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("prober: %w", err)

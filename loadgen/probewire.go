@@ -18,6 +18,8 @@ type probeConfig struct {
 	Timeout     time.Duration `json:"timeout"`
 	Connections string        `json:"connections"`
 	Epoch       clock.Time    `json:"epoch"`
+	TLS         *TLSOptions   `json:"tls"`
+	Connect     Connect       `json:"connect"`
 }
 
 // Kinds of connection, as indices and as names.

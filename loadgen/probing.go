@@ -3,6 +3,7 @@ package loadgen
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -81,6 +82,13 @@ func newProbing(ctx context.Context, config probeConfig) (*probing, error) {
 	if err != nil {
 		return nil, err
 	}
+	e = config.Connect.through(e)
+	var tlsConfig *tls.Config
+	if config.TLS != nil {
+		if tlsConfig, err = config.TLS.Config(); err != nil {
+			return nil, err
+		}
+	}
 	p := &probing{config: config, log: newProbeLog()}
 	p.until.Store(math.MaxInt64)
 	config.Request.SetDefaults()
@@ -93,7 +101,7 @@ func newProbing(ctx context.Context, config probeConfig) (*probing, error) {
 		if s.request, err = compile(config.Request, e, keepalive); err != nil {
 			return nil, err
 		}
-		if s.engine, err = newHTTPEngine(ctx, e, nil, keepalive, false); err != nil {
+		if s.engine, err = newHTTPEngine(ctx, engineConfig{endpoint: e, tls: tlsConfig, connect: config.Connect, keepalive: keepalive}); err != nil {
 			return nil, err
 		}
 		p.streams = append(p.streams, s)

@@ -9,15 +9,18 @@ import (
 	"github.com/hachaos/hachaos/loadgen/clock"
 )
 
-const maxShards = 8
+// MaxShards bounds the shards that [Options.Observe] is called for.
+const MaxShards = 8
 
 // recorder is what the senders of a stream record into.
 type recorder struct{ shards []*shard }
 
-func newRecorder(epoch clock.Time, open bool) *recorder {
+func newRecorder(epoch clock.Time, open bool, observe func(int, *Result)) *recorder {
 	r := &recorder{}
-	for range min(runtime.GOMAXPROCS(0), maxShards) {
-		r.shards = append(r.shards, newShard(epoch, open))
+	for i := range min(runtime.GOMAXPROCS(0), MaxShards) {
+		s := newShard(epoch, open)
+		s.index, s.observe = i, observe
+		r.shards = append(r.shards, s)
 	}
 	return r
 }

@@ -35,7 +35,7 @@ func randomOutcome(rng *rand.Rand) outcome {
 func TestMergeIsExact(t *testing.T) {
 	// What one generator records of all requests, two record of a half each.
 	rng := rand.New(rand.NewPCG(1, 2))
-	one, a, b := newRecorder(0, true), newRecorder(0, true), newRecorder(0, true)
+	one, a, b := newRecorder(0, true, nil), newRecorder(0, true, nil), newRecorder(0, true, nil)
 	for i := range 20000 {
 		o := randomOutcome(rng)
 		half := a
@@ -76,7 +76,7 @@ func TestMergeIsExact(t *testing.T) {
 }
 
 func TestMergeLeavesItsArguments(t *testing.T) {
-	r := newRecorder(0, false)
+	r := newRecorder(0, false, nil)
 	rng := rand.New(rand.NewPCG(1, 2))
 	for i := range 100 {
 		o := randomOutcome(rng)

@@ -10,6 +10,7 @@ const userAgent = "hachaos"
 
 // request is a [Request] made ready to be sent many times.
 type request struct {
+	index      int // among the stream's requests
 	method     string
 	raw        []byte // the whole of it
 	idempotent bool
@@ -31,6 +32,9 @@ func compile(r Request, e endpoint, keepalive bool) (*request, error) {
 	fields := []http1.Field{{Name: "Host", Value: e.authority}, {Name: "User-Agent", Value: userAgent}}
 	if e.user != "" {
 		fields = append(fields, http1.Field{Name: "Authorization", Value: e.user})
+	}
+	if e.proxyUser != "" {
+		fields = append(fields, http1.Field{Name: "Proxy-Authorization", Value: e.proxyUser})
 	}
 	if !keepalive {
 		fields = append(fields, http1.Field{Name: "Connection", Value: "close"})

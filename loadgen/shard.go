@@ -35,6 +35,10 @@ type shard struct {
 	epoch clock.Time
 	open  bool
 
+	index   int
+	observe func(shard int, r *Result) // nil: nobody does
+	result  Result                     // reused
+
 	counts   Counts
 	degraded int64
 	first    clock.Time // earliest start, valid if something was counted
@@ -93,6 +97,9 @@ func (s *shard) record(o *outcome) {
 	}
 	s.last = max(s.last, o.done)
 	s.counts.Sent++
+	if s.observe != nil {
+		s.tell(o)
+	}
 	s.in += o.in
 	s.out += o.out
 	if o.status > 0 {

@@ -20,6 +20,8 @@ type wire struct {
 	deadline clock.Time
 	armed    clock.Time // 0: none
 	peeker   peeker
+	stamp    bool       // note in first when the next byte comes
+	first    clock.Time // 0: none has come since it was set to 0
 }
 
 func newWire(conn *net.TCPConn) (*wire, error) {
@@ -56,6 +58,9 @@ func (w *wire) Read(b []byte) (int, error) {
 	for {
 		n, err := w.TCPConn.Read(b)
 		if err == nil || n > 0 || !w.early(err) {
+			if w.stamp && w.first == 0 {
+				w.first = clock.Now()
+			}
 			return n, err
 		}
 	}

@@ -48,7 +48,7 @@ func (s *Scenario) checkURL(text string) string {
 		return "the URL has no host (such as http://127.0.0.1:8080/)"
 	case u.Port() != "" && !isPort(u.Port()):
 		return "the URL's port is not a number from 1 to 65535"
-	case !isLoopback(u.Hostname()) && !s.AllowRemote:
+	case !IsLoopback(u.Hostname()) && !s.AllowRemote:
 		return "the host is not loopback: load and faults are for your own services (set allow_remote: true, or use --allow-remote)"
 	}
 	return ""
@@ -59,9 +59,9 @@ func isPort(s string) bool {
 	return err == nil && n > 0
 }
 
-// isLoopback goes by the name alone: localhost, 127.0.0.0/8 and ::1. No name is
+// IsLoopback goes by the name alone: localhost, 127.0.0.0/8 and ::1. No name is
 // resolved, so what it resolves to later cannot differ.
-func isLoopback(host string) bool {
+func IsLoopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true
 	}

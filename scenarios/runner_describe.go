@@ -47,3 +47,6 @@ func resources(usages []targets.Usage) []reports.Resource {
 	}
 	return list
 }
+
+// DescribeEnvironment says where a run of hachaos version is played: here.
+func DescribeEnvironment(version string) reports.Environment { return environment(version) }

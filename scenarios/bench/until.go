@@ -1,0 +1,228 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+
+	"github.com/hachaos/hachaos/reports"
+	"github.com/hachaos/hachaos/reports/units"
+)
+
+// A search doubles the rate from firstRate until a trial misses the objective,
+// then halves the gap, in ratio, until it is narrower than finest. The rate that
+// was kept is then played again, and again a step lower if it is missed, until
+// it was kept confirmations times in a row.
+const (
+	firstRate     = 100
+	finest        = 1.05
+	confirmations = 3
+	mostTrials    = 40
+	highestRate   = 1e6
+)
+
+// Found is the outcome of a search.
+type Found struct {
+	Objective string
+	Rate      float64 // the highest that kept it, in requests per second; 0: none did
+	Missed    float64 // the lowest above it that did not; 0: none was seen
+	Kept      int     // trials at Rate that kept it, all of them
+	Saturated bool    // the generator, not the target, ended the search
+	Ended     bool    // a signal did
+	Trials    []Trial
+	best      *reports.Report
+}
+
+// Trial is one rate that was tried.
+type Trial struct {
+	Rate      float64
+	Value     *float64 // of the objective's metric; nil: unknown
+	Unit      string
+	Kept      bool
+	Saturated bool
+}
+
+// parseUntil reads the objective of a search: one on the load, which each trial
+// can judge.
+func parseUntil(expr string) (*reports.Objective, error) {
+	o, err := reports.ParseObjective(expr)
+	if err == nil {
+		err = o.Check(reports.ScopeStream)
+	}
+	if err == nil && o.Scope != "" {
+		err = fmt.Errorf("there is one stream: leave out %q", o.Scope)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--until %q: %w", expr, err)
+	}
+	return &o, nil
+}
+
+// Search looks for the highest rate of open load at which the objective of
+// c.Until is kept. Each trial is a line on w.
+func (p *Player) Search(ctx context.Context, c *Config, w io.Writer) (*Found, error) {
+	s := &search{player: p, config: c, w: w, found: Found{Objective: c.Until.Expr}}
+	err := s.run(ctx)
+	s.found.Ended = ctx.Err() != nil
+	return &s.found, err
+}
+
+type search struct {
+	player *Player
+	config *Config
+	w      io.Writer
+	found  Found
+}
+
+func (s *search) run(ctx context.Context) error {
+	kept, missed, err := s.bracket(ctx)
+	for err == nil && kept > 0 && missed > kept*finest && s.more(ctx) {
+		middle := math.Sqrt(kept * missed)
+		var good bool
+		if good, err = s.try(ctx, middle); good {
+			kept = middle
+		} else {
+			missed = middle
+		}
+	}
+	if err != nil || kept == 0 {
+		s.found.Missed = missed
+		return err
+	}
+	return s.confirm(ctx, kept, missed)
+}
+
+// bracket finds a rate that keeps the objective and one that does not; 0 if
+// there is none.
+func (s *search) bracket(ctx context.Context) (kept, missed float64, err error) {
+	for rate := float64(firstRate); rate >= 1 && rate <= highestRate && s.more(ctx); {
+		good, err := s.try(ctx, rate)
+		switch {
+		case err != nil:
+			return 0, 0, err
+		case good:
+			if kept = rate; missed > 0 {
+				return kept, missed, nil
+			}
+			rate *= 2
+		default:
+			if missed = rate; kept > 0 {
+				return kept, missed, nil
+			}
+			rate /= 2
+		}
+	}
+	return kept, missed, nil
+}
+
+// confirm plays the rate again until it was kept often enough, and steps down
+// when it is missed: near the limit chance decides a single trial.
+func (s *search) confirm(ctx context.Context, rate, missed float64) error {
+	times := 1
+	for times < confirmations && s.more(ctx) {
+		good, err := s.try(ctx, rate)
+		if err != nil {
+			return err
+		}
+		if times++; !good {
+			missed, rate, times = rate, rate/finest, 0
+		}
+	}
+	if times > 0 {
+		s.found.Rate, s.found.Kept = rate, times
+	}
+	s.found.Missed = missed
+	return nil
+}
+
+func (s *search) more(ctx context.Context) bool {
+	return ctx.Err() == nil && len(s.found.Trials) < mostTrials
+}
+
+// try plays one rate and tells whether the objective was kept.
+func (s *search) try(ctx context.Context, rate float64) (bool, error) {
+	c := *s.config
+	open := *c.Stream.Open
+	open.Rate = units.Rate(rate)
+	c.Stream.Open, c.GoOn, c.Verbosity = &open, true, 0
+	out, err := s.player.Play(ctx, &c, false)
+	if err != nil {
+		return false, err
+	}
+	if ctx.Err() != nil {
+		return false, nil
+	}
+	slo := out.Report.SLOs[0]
+	t := Trial{Rate: rate, Value: slo.Value, Unit: slo.Unit, Saturated: out.Report.Verdict == reports.Inconclusive}
+	t.Kept = slo.OK && !t.Saturated
+	s.found.Trials = append(s.found.Trials, t)
+	s.found.Saturated = s.found.Saturated || t.Saturated
+	if t.Kept {
+		s.found.best = out.Report
+	}
+	fmt.Fprintln(s.w, t.line(s.found.Objective))
+	return t.Kept, nil
+}
+
+func (t *Trial) line(objective string) string {
+	word := "missed"
+	switch {
+	case t.Saturated:
+		word = "not known: the generator could not keep to the rate"
+	case t.Kept:
+		word = "kept"
+	}
+	return fmt.Sprintf("%12s   %s %s", units.FormatRate(t.Rate), objective, word)
+}
+
+// ExitCode is 0 if a rate was found, 4 if the generator's own limit ended the
+// search, and 1 if no rate kept the objective.
+func (f *Found) ExitCode() int {
+	switch {
+	case f.Saturated:
+		return reports.ExitInconclusive
+	case f.Rate == 0:
+		return reports.ExitFail
+	}
+	return reports.ExitPass
+}
+
+// Document is the report of the last trial that kept the objective, or an empty
+// suite.
+func (f *Found) Document() reports.Document {
+	if f.best == nil {
+		return reports.NewSuite()
+	}
+	return f.best
+}
+
+// Text says what was found, and how sure it is.
+func (f *Found) Text(w io.Writer, _ reports.TextOptions) error {
+	var b strings.Builder
+	switch {
+	case f.Rate == 0:
+		fmt.Fprintf(&b, "No rate kept %s", f.Objective)
+		if f.Missed > 0 {
+			fmt.Fprintf(&b, ", down to %s", units.FormatRate(f.Missed))
+		}
+		b.WriteString(".\n")
+	default:
+		fmt.Fprintf(&b, "%s is kept up to %s", f.Objective, units.FormatRate(f.Rate))
+		if f.Missed > 0 {
+			fmt.Fprintf(&b, " and missed at %s", units.FormatRate(f.Missed))
+		}
+		b.WriteString(".\n")
+		fmt.Fprintf(&b, "How sure: kept in %d of %d trials there; with that many, a rate that misses it every other time passes one search in %d.\n",
+			f.Kept, f.Kept, 1<<f.Kept)
+	}
+	if f.Saturated {
+		b.WriteString("The generator itself could not keep to a rate that was tried: the target's own limit may be higher. Give hachaos more processors than the target leaves it.\n")
+	}
+	if f.Ended {
+		b.WriteString("The search was ended early.\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
