@@ -20,6 +20,7 @@ func Formats() []Format {
 		{"json", ".json", Write},
 		{"html", ".html", HTML},
 		{"junit", ".xml", JUnit},
+		{"markdown", ".md", Markdown},
 		{"txt", ".txt", func(w io.Writer, doc Document) error { return Text(w, doc, TextOptions{}) }},
 	}
 }

@@ -70,11 +70,11 @@ func (f *runFlags) run(cmd *cobra.Command, names []string) error {
 	}
 	var list []*scenarios.Scenario
 	for _, name := range names {
-		s, err := loadScenario(name, opts)
+		all, err := loadScenarios(name, opts)
 		if err != nil {
 			return err
 		}
-		list = append(list, s)
+		list = append(list, all...)
 	}
 	if f.dry {
 		return printSchedules(cmd.OutOrStdout(), list, f.json)
@@ -111,15 +111,25 @@ func (f *runFlags) play(cmd *cobra.Command, list []*scenarios.Scenario, outputs 
 	if code := signalCode(ctx); code != 0 {
 		codes = append([]int{code}, codes...)
 	}
-	var doc reports.Document = reports.NewSuite(docs...)
+	suite := reports.NewSuite(docs...)
+	var doc reports.Document = suite
 	if len(docs) == 1 {
 		doc = docs[0]
+	}
+	if suite.Comparison != nil && !f.quiet && !toStdout(outputs) {
+		fmt.Fprintln(cmd.OutOrStdout())
+		if err := reports.ComparisonText(cmd.OutOrStdout(), suite, textOptions(cmd.OutOrStdout())); err != nil {
+			codes = append(codes, reports.ExitError)
+		}
 	}
 	for _, o := range outputs {
 		if err := o.write(cmd.OutOrStdout(), doc); err != nil {
 			fmt.Fprintln(cmd.ErrOrStderr(), "hachaos:", err)
 			codes = append(codes, reports.ExitError)
 		}
+	}
+	if err := summarize(doc); err != nil {
+		fmt.Fprintln(cmd.ErrOrStderr(), "hachaos: warning:", err) // nobody asked for it on the command line
 	}
 	if code := reports.WorstExitCode(codes...); code != 0 {
 		return exitError{code: code}

@@ -1,0 +1,176 @@
+package reports
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/hachaos/hachaos/reports/units"
+)
+
+// What Markdown shows of long lists: comments and job summaries are bounded.
+const (
+	maxMarkdownFaults = 20
+	maxMarkdownRuns   = 30
+)
+
+// Markdown writes a document for a pull request's comment or a job's summary, as
+// GitHub and GitLab read it. Texts from outside stay text: they make no link, no
+// mention and no markup.
+func Markdown(w io.Writer, doc Document) error {
+	m := &markdown{}
+	runs := doc.Reports()
+	if len(runs) > 1 {
+		m.summary(runs)
+	}
+	for i, r := range runs[:min(len(runs), maxMarkdownRuns)] {
+		m.report(r, runLabel(runs, i), len(runs) > 1)
+	}
+	if rest := len(runs) - maxMarkdownRuns; rest > 0 {
+		m.linef("… and %s more, all of them in the JSON report.", countOf(int64(rest), "run"))
+	}
+	_, err := io.WriteString(w, m.String())
+	return err
+}
+
+type markdown struct{ strings.Builder }
+
+func (m *markdown) linef(format string, args ...any) { fmt.Fprintf(m, format+"\n", args...) }
+
+func (m *markdown) row(cells ...string) { m.linef("| %s |", strings.Join(cells, " | ")) }
+
+func (m *markdown) summary(runs []*Report) {
+	m.linef("### hachaos: %s\n", countOf(int64(len(runs)), "run"))
+	m.row("Run", "Verdict", "Availability", "Uptime", "Downtime", "p99", "Throughput")
+	m.row(":--", ":--", "--:", "--:", "--:", "--:", "--:")
+	for i, r := range runs {
+		m.row(mdText(runLabel(runs, i)), mdVerdict(r.Verdict), percentOr(r.Availability.Availability), percentOr(r.Availability.Uptime),
+			secondsOr(r.Availability.DowntimeS), latencyFigure(r).Text, throughputFigure(r).Text)
+	}
+	m.linef("")
+}
+
+func (m *markdown) report(r *Report, label string, folded bool) {
+	if folded {
+		m.linef("<details><summary>%s %s</summary>\n", verdictEmoji(r.Verdict), mdText(label))
+	}
+	m.linef("### %s %s\n", mdVerdict(r.Verdict), mdText(label))
+	m.linef("%s · %s · seed %d\n", mdText(targetText(r.Target)), mdText(loadText(r)), r.Scenario.Seed)
+	for _, reason := range r.Reasons {
+		m.linef("- %s", mdText(reason))
+	}
+	if len(r.Reasons) > 0 {
+		m.linef("")
+	}
+	m.row("Figure", "Value", "")
+	m.row(":--", "--:", ":--")
+	for _, f := range htmlFigures(r) {
+		m.row("**"+f.Label+"**", f.Text, mdText(f.Note))
+	}
+	if b := newHTMLBudget(r.Budget); b != nil {
+		m.row("**Budget**", percent(r.Budget.Objective), mdText(b.Sentence+" "+sentence(b.Spent)))
+	}
+	m.linef("")
+	m.objectives(r)
+	m.faults(r)
+	for _, warning := range r.Warnings {
+		m.linef("> ⚠️ %s\n", mdText(warning))
+	}
+	if folded {
+		m.linef("</details>\n")
+	}
+}
+
+func (m *markdown) objectives(r *Report) {
+	if len(r.SLOs) == 0 {
+		return
+	}
+	m.row("", "Objective", "Measured")
+	m.row(":--", ":--", "--:")
+	for _, s := range r.SLOs {
+		mark, value := "✅", s.text()
+		if !s.OK {
+			mark = "❌"
+		} else if s.Value == nil {
+			value = "nothing had to recover"
+		}
+		m.row(mark, mdCode(s.Expr), value)
+	}
+	m.linef("")
+}
+
+func (m *markdown) faults(r *Report) {
+	if len(r.Faults) == 0 {
+		return
+	}
+	m.row("At", "Fault", "What", "Lost", "Retried", "Recovery")
+	m.row("--:", ":--", ":--", "--:", "--:", ":--")
+	shown := r.Faults[:min(len(r.Faults), maxMarkdownFaults)]
+	for i := range shown {
+		f := &shown[i]
+		back := "–"
+		if f.State == "done" {
+			back = backText(f, r)
+		}
+		m.row(at(f.StartS), mdCode(f.ID), mdText(truncate(faultDetail(f), 200)), units.FormatCount(f.FailedRequests), units.FormatCount(f.RetriedRequests), back)
+	}
+	m.linef("")
+	if rest := len(r.Faults) - len(shown); rest > 0 {
+		m.linef("… and %s more, all of them in the JSON report.\n", countOf(int64(rest), "fault"))
+	}
+}
+
+func mdVerdict(v Verdict) string {
+	return verdictEmoji(v) + " " + mdText(strings.ToUpper(string(v)))
+}
+
+func verdictEmoji(v Verdict) string {
+	switch v {
+	case Pass:
+		return "✅"
+	case Inconclusive:
+		return "❔"
+	case Interrupted:
+		return "⏹️"
+	}
+	return "❌"
+}
+
+// mdSpecial is what Markdown, or GitHub's extensions of it, would read as more
+// than text.
+var mdSpecial = strings.NewReplacer(
+	"&", "&amp;", "<", "&lt;", ">", "&gt;",
+	`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "~", `\~`, "|", `\|`, "[", `\[`, "]", `\]`, "!", `\!`, "$", `\$`,
+	// A comment parts what would become a mention, a reference or a link.
+	"@", "@<!-- -->", "#", "#<!-- -->", "://", ":<!-- -->//", "www.", "www<!-- -->.",
+)
+
+// mdText makes a text from outside safe within a line.
+func mdText(s string) string {
+	s = mdSpecial.Replace(clean(s))
+	if s != "" && strings.ContainsAny(s[:1], "-+=") {
+		s = `\` + s // a list, or a heading's underline
+	}
+	return s
+}
+
+// mdCode is a code span in a table: nothing in it is markup but the bar.
+func mdCode(s string) string {
+	s = clean(s)
+	fence := "`"
+	for strings.Contains(s, fence) {
+		fence += "`"
+	}
+	if strings.HasPrefix(s, "`") || strings.HasSuffix(s, "`") {
+		s = " " + s + " "
+	}
+	return fence + strings.ReplaceAll(s, "|", `\|`) + fence
+}
+
+// sentence begins with a capital and ends with a full stop.
+func sentence(s string) string {
+	if s == "" {
+		return ""
+	}
+	return strings.ToUpper(s[:1]) + s[1:] + "."
+}
