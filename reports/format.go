@@ -21,6 +21,7 @@ func Formats() []Format {
 		{"html", ".html", HTML},
 		{"junit", ".xml", JUnit},
 		{"markdown", ".md", Markdown},
+		{"csv", ".csv", CSV},
 		{"txt", ".txt", func(w io.Writer, doc Document) error { return Text(w, doc, TextOptions{}) }},
 	}
 }
