@@ -143,16 +143,35 @@ func TestClientDrivesTheAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, kind := range Kinds() {
-		if kind == "flapping" || kind == "fail_every" || kind == "down" {
-			continue // they have no defaults, or end what this test needs
+		a := kindNamed(kind).attributes()
+		if a.check() != nil {
+			continue // it must be told what to do
 		}
-		made, err := c.AddToxic(ctx, p.Name, Toxic{Attributes: kindNamed(kind).attributes(), Toxicity: 1})
+		made, err := c.AddToxic(ctx, p.Name, Toxic{Attributes: a, Toxicity: 1})
 		if err != nil || made.Type != kind {
 			t.Errorf("add %s: %+v, %v", kind, made, err)
 		}
 		if err := c.RemoveToxic(ctx, p.Name, made.Name); err != nil {
 			t.Error(err)
 		}
+	}
+	for _, a := range []Attributes{
+		&HTTPFault{Methods: Names{"GET", "HEAD"}, Status: 503, Probability: 0.5},
+		&RedisFault{Commands: Names{"SET"}, Error: "OOM", Probability: 1},
+		&PostgresFault{Error: "53300", Probability: 1},
+		&Flapping{Down: 1, Up: 1000},
+	} {
+		made, err := c.AddToxic(ctx, p.Name, Toxic{Attributes: a, Stream: "upstream", Toxicity: 1})
+		got, _ := json.Marshal(made.Attributes)
+		if want, _ := json.Marshal(a); err != nil || string(got) != string(want) {
+			t.Errorf("made %s of %s, %v", got, want, err)
+		}
+		if err := c.RemoveToxic(ctx, p.Name, made.Name); err != nil {
+			t.Error(err)
+		}
+	}
+	if status, answer := ask(t, "POST", url+"/proxies/a%2Fb%20c/toxics", `{"type":"redis","name":"text","attributes":{"commands":"get, set","delay":1}}`); status != 200 || !strings.Contains(answer, `"commands":["get","set"]`) {
+		t.Errorf("names in one string: %d %s", status, answer)
 	}
 	if _, err := c.AddToxic(ctx, p.Name, Toxic{Name: "x", Attributes: &Latency{Latency: 3}, Toxicity: 1}); err != nil {
 		t.Fatal(err)
@@ -161,7 +180,7 @@ func TestClientDrivesTheAPI(t *testing.T) {
 		t.Errorf("updated %+v, %v", got, err)
 	}
 	p.Enabled = false
-	if p, err = c.Update(ctx, p.Config); err != nil || p.Enabled || len(p.Toxics) != 1 {
+	if p, err = c.Update(ctx, p.Config); err != nil || p.Enabled || len(p.Toxics) != 2 {
 		t.Errorf("disabled %+v, %v", p, err)
 	}
 	if err := c.Reset(ctx); err != nil {

@@ -65,12 +65,6 @@ func newConn(e *loops, l *loop, p *Proxy, id uint64, fd int) {
 // event is the number of the events of a side.
 func (c *conn) event(which int32) int32 { return c.index<<1 + which }
 
-// abort closes a socket so that its peer gets a reset.
-func abort(fd int) {
-	_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
-	unix.Close(fd)
-}
-
 // ready notes what epoll says of a side, and uses it.
 func (c *conn) ready(which int, events uint32) {
 	s := &c.sides[which]
@@ -117,7 +111,7 @@ func (c *conn) pump() {
 		if c.ended {
 			return
 		}
-		if up == done && down == done {
+		if up == done && down == done && !c.pending() {
 			break
 		}
 		if share--; share == 0 {
@@ -137,6 +131,17 @@ func (c *conn) pump() {
 	} else if c.wake != never {
 		c.loop.wakeAt(c, never)
 	}
+}
+
+// pending tells whether something can be written that was not there when its
+// direction had its turn: a protocol toxic answers one direction in the other.
+func (c *conn) pending() bool {
+	for dir := range c.flows {
+		if to := &c.sides[1-dir]; c.flows[dir].out.len() > 0 && (to.writable || to.dead || c.flows[dir].out.first().mark != data) {
+			return true
+		}
+	}
+	return false
 }
 
 // progress says whether a flow may have more to do at once.
@@ -204,6 +209,7 @@ func (c *conn) read(f *flow, dir Direction, from *side) progress {
 		from.readable = false
 	}
 	c.proxy.traffic.received[dir].Add(int64(n))
+	f.begun = true
 	f.take(chunk{bytes: append([]byte(nil), b[:n]...), at: c.loop.now})
 	return more
 }
@@ -255,64 +261,4 @@ func (c *conn) write(f *flow, dir Direction, to *side) bool {
 		f.out.skip(n)
 	}
 	return true
-}
-
-// tell tells a side that no more comes.
-func (c *conn) tell(to *side) {
-	to.told = true
-	_ = unix.Shutdown(to.fd, unix.SHUT_WR) // it fails when the peer is gone: that is read from it
-}
-
-// lose is called when a side takes nothing any more because its connection is
-// dead. The other one is told, behind what it still has to get, unless a toxic
-// keeps it from being told.
-func (c *conn) lose(dir Direction) {
-	receiver, back := &c.sides[1-dir], &c.flows[1-dir]
-	if back.idle() {
-		c.close(reset)
-		return
-	}
-	c.flows[dir].out.drain()
-	receiver.dead = true
-	if !receiver.noted {
-		c.breakOff(back, receiver)
-	}
-}
-
-// close ends both connections: with a reset, or as if both had finished.
-func (c *conn) close(how mark) {
-	if c.ended {
-		return
-	}
-	c.ended = true
-	for i := range c.sides {
-		fd := c.sides[i].fd
-		switch {
-		case fd < 0:
-		case how == reset:
-			abort(fd)
-		default:
-			c.discard(&c.sides[i])
-			unix.Close(fd)
-		}
-	}
-	for dir := range c.fast {
-		c.fast[dir].pipe.release(c.loop, c.fast[dir].piped == 0)
-	}
-	c.loop.wakeAt(c, never)
-	c.loop.leave(c.index)
-	c.proxy.traffic.active.Add(-1)
-}
-
-// discard takes what a side has sent and nobody will read: closing would reset
-// the connection, and could destroy what the side has yet to get.
-func (c *conn) discard(s *side) {
-	for range 4 {
-		if s.finished || s.broken {
-			return
-		}
-		if n, errno := receive(s.fd, c.loop.buffer); errno != 0 || n < len(c.loop.buffer) {
-			return
-		}
-	}
 }

@@ -3,4 +3,4 @@
 package netproxy
 
 // newEngine uses goroutines where the package has no loop of its own.
-func newEngine() (engine, error) { return newPortable(), nil }
+func newEngine(int) (engine, error) { return newPortable(), nil }

@@ -46,6 +46,7 @@ func (c *conn) pumpFast(dir Direction, from, to *side) progress {
 		return done
 	}
 	c.proxy.traffic.received[dir].Add(int64(n))
+	c.flows[dir].begun = true
 	switch {
 	case n == len(b):
 		fast.bulk, fast.small = true, 0

@@ -42,6 +42,7 @@ type chunk struct {
 type flow struct {
 	stages []*stage
 	out    queue // for the receiver, now
+	begun  bool  // bytes have come
 }
 
 // accepts tells whether the flow takes more bytes now.

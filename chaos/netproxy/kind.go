@@ -29,6 +29,10 @@ var kinds = []kind{
 	{name: "half_open", attributes: of[HalfOpen]},
 	{name: "packet_loss", attributes: func() Attributes { return &PacketLoss{RTO: 200} }},
 	{name: "corrupt", attributes: of[Corrupt]},
+
+	{name: "http", attributes: func() Attributes { return &HTTPFault{Probability: 1} }, both: true},
+	{name: "redis", attributes: func() Attributes { return &RedisFault{Probability: 1} }, both: true},
+	{name: "postgres", attributes: func() Attributes { return &PostgresFault{Probability: 1} }, both: true},
 }
 
 // Kinds lists the types of toxics: Toxiproxy's first, then our own.

@@ -65,8 +65,9 @@ const patience = 30 * time.Second
 
 // engines runs a test on the system's own engine and on the portable one.
 func engines(t *testing.T, f func(t *testing.T, s *Server)) {
-	for name, portable := range map[string]bool{"native": false, "portable": true} {
-		t.Run(name, func(t *testing.T) { f(t, newServer(t, Options{Seed: 1, portable: portable})) })
+	for name, opts := range map[string]Options{"native": {loops: 1}, "loops": {loops: 3}, "portable": {portable: true}} {
+		opts.Seed = 1
+		t.Run(name, func(t *testing.T) { f(t, newServer(t, opts)) })
 	}
 }
 
@@ -240,8 +241,8 @@ func random(seed uint64, n int) []byte {
 	return b
 }
 
-// exchange sends both bodies, each followed by an end, and checks what comes.
-func exchange(t testing.TB, client, server *net.TCPConn, request, reply []byte) {
+// swap sends both bodies, each followed by an end, and checks what comes.
+func swap(t testing.TB, client, server *net.TCPConn, request, reply []byte) {
 	t.Helper()
 	var wg sync.WaitGroup
 	for _, way := range []struct {

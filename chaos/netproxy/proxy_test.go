@@ -17,7 +17,7 @@ func TestBytesPass(t *testing.T) {
 		expect(t, server, "ping")
 		write(t, server, "pong")
 		expect(t, client, "pong")
-		exchange(t, client, server, random(1, 20<<20), random(2, 3<<20))
+		swap(t, client, server, random(1, 20<<20), random(2, 3<<20))
 		eventually(t, "the connection ends", func() bool { return p.Stats().Active == 0 })
 		got := p.Stats()
 		want := Bytes{20<<20 + 4, 20<<20 + 4}
@@ -169,7 +169,7 @@ func TestToxicsComeAndGoOnALiveConnection(t *testing.T) {
 				}
 			}
 		}()
-		exchange(t, client, server, body, reply)
+		swap(t, client, server, body, reply)
 		close(stop)
 		<-done
 	})

@@ -26,6 +26,7 @@ type Options struct {
 	Hosts   []string     // host names under which the API may be asked, beside addresses and names without a dot
 
 	portable bool // goroutines instead of the system's own loop
+	loops    int  // how many, where the system has one; 0: as many as suit the machine
 }
 
 // Server holds proxies.
@@ -76,7 +77,7 @@ func New(opts Options) (*Server, error) {
 	var err error
 	if opts.portable {
 		s.engine = newPortable()
-	} else if s.engine, err = newEngine(); err != nil {
+	} else if s.engine, err = newEngine(opts.loops); err != nil {
 		return nil, fmt.Errorf("start the proxy's loop: %w", err)
 	}
 	return s, nil

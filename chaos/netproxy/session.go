@@ -72,7 +72,9 @@ func (s *session) join(t *toxic) member {
 		return m
 	}
 	if t.kind.both {
-		up, down := &stage{toxic: t, dir: Upstream, rng: rng}, &stage{toxic: t, dir: Downstream, rng: rng}
+		midway := s.flows[Upstream].begun || s.flows[Downstream].begun
+		up := &stage{toxic: t, dir: Upstream, rng: rng, midway: midway}
+		down := &stage{toxic: t, dir: Downstream, rng: rng, midway: midway}
 		up.peer, down.peer = down, up
 		m.stages = [2]*stage{up, down}
 	} else {

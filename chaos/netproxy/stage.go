@@ -8,14 +8,15 @@ import (
 // stage is one toxic at work on one direction of one connection: a queue of
 // chunks, each with the moment at which it goes on.
 type stage struct {
-	toxic *toxic
-	dir   Direction
-	peer  *stage // the toxic's stage in the other direction, for those that have both
-	queue queue
-	held  bool // nothing enters
-	late  bool // the first chunk was due while what comes next was full
-	hit   bool // the connection is counted
-	rng   *rand.Rand
+	toxic  *toxic
+	dir    Direction
+	peer   *stage // the toxic's stage in the other direction, for those that have both
+	queue  queue
+	held   bool // nothing enters
+	late   bool // the first chunk was due while what comes next was full
+	hit    bool // the connection is counted
+	midway bool // bytes had passed on the connection when the toxic came
+	rng    *rand.Rand
 
 	// What the kinds remember.
 	busy   time.Duration // bandwidth: until when it sends what it has

@@ -24,13 +24,8 @@ func (a *Latency) take(s *stage, c chunk) {
 		s.pass(c, c.at) // as soon as the bytes before it are through, as in Toxiproxy
 		return
 	}
-	delay := milliseconds(a.Latency)
-	if a.Jitter > 0 {
-		spread := int64(milliseconds(a.Jitter))
-		delay += time.Duration(s.rng.Int64N(2*spread) - spread)
-	}
 	s.count(len(c.bytes))
-	s.pass(c, c.at+max(delay, 0))
+	s.pass(c, c.at+spread(s, a.Latency, a.Jitter))
 }
 
 // milliseconds converts an attribute, which may be larger than a duration holds.
