@@ -94,7 +94,9 @@ func New(o Options) (*Generator, error) {
 	}
 	g.ctx, g.abandon = context.WithCancel(context.Background())
 	config := engineConfig{endpoint: e, tls: o.TLS, connect: o.Connect, keepalive: keepalive, retry: true, observed: o.Observe != nil}
-	if g.engine, err = newHTTPEngine(g.ctx, config); err != nil {
+	if o.HTTP2 {
+		g.engine = newH2Engine(g.ctx, config)
+	} else if g.engine, err = newHTTPEngine(g.ctx, config); err != nil {
 		return nil, fmt.Errorf("URL %q: %w", e.authority, err)
 	}
 	return g, nil

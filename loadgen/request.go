@@ -16,6 +16,11 @@ type request struct {
 	idempotent bool
 	verdicts   [1000]verdict // by status
 	body       []byte        // that a good answer contains
+
+	// What raw is made of, for engines that write it otherwise.
+	target  string
+	fields  []http1.Field
+	content string // the body
 }
 
 type verdict uint8
@@ -46,7 +51,8 @@ func compile(r Request, e endpoint, keepalive bool) (*request, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &request{method: r.Method, raw: raw, idempotent: http1.Idempotent(r.Method), body: []byte(r.Expect.Body)}
+	q := &request{method: r.Method, raw: raw, idempotent: http1.Idempotent(r.Method), body: []byte(r.Expect.Body),
+		target: e.target(r.Path), fields: fields, content: r.Body}
 	q.mark(r.Expect.Status, good)
 	q.mark(r.Expect.Degraded, degraded)
 	return q, nil

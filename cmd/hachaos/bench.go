@@ -95,6 +95,7 @@ func runBench(cmd *cobra.Command, o *bench.Options, url string, paths []string, 
 	}
 	p := bench.Player{Self: []string{self}, Version: version, Trace: out, Progress: benchProgress(cmd.ErrOrStderr(), config)}
 	if config.Until != nil {
+		p.Progress = nil // each trial is a line
 		return searchRate(ctx, cmd, &p, config, outputs)
 	}
 	bench.Head(out, config, version)

@@ -13,13 +13,15 @@ import (
 
 // A search doubles the rate from firstRate until a trial misses the objective,
 // then halves the gap, in ratio, until it is narrower than finest. The rate that
-// was kept is then played again, and again a step lower if it is missed, until
-// it was kept confirmations times in a row.
+// was kept is then played again, and steps down if it is missed, further each
+// time, until it was kept confirmations times in a row: near the limit chance
+// decides a single trial.
 const (
 	firstRate     = 100
 	finest        = 1.05
-	confirmations = 3
+	confirmations = 5
 	mostTrials    = 40
+	confidence    = 0.95
 	highestRate   = 1e6
 )
 
@@ -29,7 +31,7 @@ type Found struct {
 	Rate      float64 // the highest that kept it, in requests per second; 0: none did
 	Missed    float64 // the lowest above it that did not; 0: none was seen
 	Kept      int     // trials at Rate that kept it, all of them
-	Saturated bool    // the generator, not the target, ended the search
+	Saturated bool    // it was the generator that could not keep to Missed
 	Ended     bool    // a signal did
 	Trials    []Trial
 	best      *reports.Report
@@ -117,17 +119,17 @@ func (s *search) bracket(ctx context.Context) (kept, missed float64, err error) 
 	return kept, missed, nil
 }
 
-// confirm plays the rate again until it was kept often enough, and steps down
-// when it is missed: near the limit chance decides a single trial.
+// confirm plays the rate again until it was kept often enough.
 func (s *search) confirm(ctx context.Context, rate, missed float64) error {
-	times := 1
+	times, step := 1, float64(finest)
 	for times < confirmations && s.more(ctx) {
 		good, err := s.try(ctx, rate)
 		if err != nil {
 			return err
 		}
 		if times++; !good {
-			missed, rate, times = rate, rate/finest, 0
+			missed, rate, times = rate, rate/step, 0
+			step *= step
 		}
 	}
 	if times > 0 {
@@ -158,8 +160,9 @@ func (s *search) try(ctx context.Context, rate float64) (bool, error) {
 	t := Trial{Rate: rate, Value: slo.Value, Unit: slo.Unit, Saturated: out.Report.Verdict == reports.Inconclusive}
 	t.Kept = slo.OK && !t.Saturated
 	s.found.Trials = append(s.found.Trials, t)
-	s.found.Saturated = s.found.Saturated || t.Saturated
-	if t.Kept {
+	if !t.Kept {
+		s.found.Saturated = t.Saturated // what was missed last is what Missed will be
+	} else {
 		s.found.best = out.Report
 	}
 	fmt.Fprintln(s.w, t.line(s.found.Objective))
@@ -198,6 +201,10 @@ func (f *Found) Document() reports.Document {
 	return f.best
 }
 
+// share is the lower bound of the share of trials that keep the objective, given
+// that all of Kept did: (1−confidence)^(1/Kept), from Clopper and Pearson.
+func (f *Found) share() float64 { return math.Pow(1-confidence, 1/float64(f.Kept)) }
+
 // Text says what was found, and how sure it is.
 func (f *Found) Text(w io.Writer, _ reports.TextOptions) error {
 	var b strings.Builder
@@ -214,11 +221,11 @@ func (f *Found) Text(w io.Writer, _ reports.TextOptions) error {
 			fmt.Fprintf(&b, " and missed at %s", units.FormatRate(f.Missed))
 		}
 		b.WriteString(".\n")
-		fmt.Fprintf(&b, "How sure: kept in %d of %d trials there; with that many, a rate that misses it every other time passes one search in %d.\n",
-			f.Kept, f.Kept, 1<<f.Kept)
+		fmt.Fprintf(&b, "How sure: %d of %d trials there kept it, so at %.0f %% confidence at least %s of such trials do; %d rates were tried in all.\n",
+			f.Kept, f.Kept, 100*confidence, units.FormatPercent(f.share()), len(f.Trials))
 	}
 	if f.Saturated {
-		b.WriteString("The generator itself could not keep to a rate that was tried: the target's own limit may be higher. Give hachaos more processors than the target leaves it.\n")
+		b.WriteString("It was the generator that could not keep to the higher rate: the target's own limit may be higher. Give hachaos more processors than the target leaves it.\n")
 	}
 	if f.Ended {
 		b.WriteString("The search was ended early.\n")
