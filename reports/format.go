@@ -22,6 +22,8 @@ func Formats() []Format {
 		{"junit", ".xml", JUnit},
 		{"markdown", ".md", Markdown},
 		{"csv", ".csv", CSV},
+		{"openmetrics", ".prom", OpenMetrics},
+		{"emf", ".emf", EMF},
 		{"txt", ".txt", func(w io.Writer, doc Document) error { return Text(w, doc, TextOptions{}) }},
 	}
 }

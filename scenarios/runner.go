@@ -387,7 +387,9 @@ func (r *run) tick(ctx context.Context, end context.CancelCauseFunc) {
 		for _, g := range r.generators {
 			rate += g.Snapshot().Rate
 		}
-		r.progress().Tick(now, length, so, rate)
+		shown := *so
+		shown.SLOs = so.SLOs[:len(r.scenario.SLO)] // abort_if is no objective
+		r.progress().Tick(now, length, &shown, rate)
 		if now <= 0 {
 			continue
 		}

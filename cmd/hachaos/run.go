@@ -24,6 +24,7 @@ type runFlags struct {
 	allowRemote bool
 	quiet       bool
 	keep        bool
+	metrics     string
 }
 
 func runCommand() *cobra.Command {
@@ -50,6 +51,7 @@ func runCommand() *cobra.Command {
 	flags.BoolVar(&f.allowRemote, "allow-remote", false, "allow targets whose host is not loopback")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing but errors; the exit code and -o tell the outcome")
 	flags.BoolVar(&f.keep, "keep", false, "keep the run's folder with the target's logs")
+	flags.StringVar(&f.metrics, "metrics", "", "let Prometheus scrape the figures at `ADDRESS` during the run: HOST:PORT, or :PORT on loopback")
 	return cmd
 }
 
@@ -88,6 +90,17 @@ func (f *runFlags) play(cmd *cobra.Command, list []*scenarios.Scenario, outputs 
 	if err != nil {
 		return runError(fmt.Errorf("find hachaos's own binary: %w", err))
 	}
+	latest := &scenarios.Latest{}
+	if f.metrics != "" {
+		server, err := scenarios.ServeMetrics(f.metrics, latest)
+		if err != nil {
+			return runError(err)
+		}
+		defer server.Close()
+		if !f.quiet {
+			fmt.Fprintln(cmd.ErrOrStderr(), "metrics at", server.URL())
+		}
+	}
 	ctx, stop := interruptible(cmd.Context())
 	defer stop()
 	var docs []*reports.Report
@@ -97,8 +110,10 @@ func (f *runFlags) play(cmd *cobra.Command, list []*scenarios.Scenario, outputs 
 			if ctx.Err() != nil {
 				break
 			}
-			p := scenarios.Player{Self: []string{self}, Keep: f.keep, Version: version, Progress: f.progress(cmd.ErrOrStderr())}
+			p := scenarios.Player{Self: []string{self}, Keep: f.keep, Version: version, Progress: scenarios.Fan{latest, f.progress(cmd.ErrOrStderr())}}
+			latest.Begin()
 			r := p.Play(ctx, s)
+			latest.Finish(r)
 			docs = append(docs, r)
 			codes = append(codes, reports.ExitCode(r.Verdict))
 			if !f.quiet && !toStdout(outputs) {
