@@ -50,7 +50,7 @@ func difference(a, b *Figure, larger bool) Difference {
 	case low > 0 || high < 0:
 		d.Word = Worse
 	case max(-low, high) > tolerable(a, b):
-		d.Reason = "the interval is too wide to say that there is none"
+		d.Reason = "the interval is too wide to say that there is no difference"
 	default:
 		d.Word = NoEvidence
 	}

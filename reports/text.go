@@ -95,7 +95,7 @@ func (t *text) header(r *Report) {
 	if load := loadText(r); load != "" {
 		parts = append(parts, load)
 	}
-	name := clean(r.Scenario.Name)
+	name := clean(sideName(r))
 	rest := t.wrap(strings.Join(parts, " · "), width(name)+3, 2)
 	t.linef("%s%s", t.style(bold, name), t.style(dim, " · ")+rest)
 }

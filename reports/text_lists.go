@@ -159,7 +159,7 @@ func (t *text) summary(runs []*Report) {
 		if r.Availability.DowntimeS != nil {
 			down = units.FormatDuration(duration(*r.Availability.DowntimeS))
 		}
-		rows = append(rows, []string{clean(r.Scenario.Name), t.verdictWord(r.Verdict), percentOr(r.Availability.Availability), percentOr(r.Availability.Uptime), down})
+		rows = append(rows, []string{clean(sideName(r)), t.verdictWord(r.Verdict), percentOr(r.Availability.Availability), percentOr(r.Availability.Uptime), down})
 		verdicts[r.Verdict]++
 	}
 	t.WriteString("\n")

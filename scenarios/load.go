@@ -27,11 +27,29 @@ type Options struct {
 	Stdin       io.Reader                   // what "-" reads; default [os.Stdin]
 }
 
-// Load reads a scenario: a file, "-" for standard input, or a built-in one by
-// its name, which wins over a file of the same name (write ./NAME for that).
-// Defaults are filled in. If anything in it is wrong the error is a [*Mistakes]
-// with everything that is; other errors say why it could not be read.
-func Load(name string, opts Options) (*Scenario, error) {
+// Load reads a scenario as [LoadAll] does; of one with a matrix the first
+// variant.
+func Load(name string, opts Options) (*Scenario, error) { return first(LoadAll(name, opts)) }
+
+// LoadBytes reads a scenario from data, as [Load] does; file is its name in
+// messages, and relative paths in it start from the folder of that file.
+func LoadBytes(file string, data []byte, opts Options) (*Scenario, error) {
+	return first(loadAllBytes(file, data, opts))
+}
+
+func first(all []*Scenario, err error) (*Scenario, error) {
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// LoadAll reads a scenario and expands its matrix: a file, "-" for standard
+// input, or a built-in one by its name, which wins over a file of the same name
+// (write ./NAME for that). Without a matrix it returns one. Defaults are filled
+// in. If anything in it is wrong the error is a [*Mistakes] with everything that
+// is; other errors say why it could not be read.
+func LoadAll(name string, opts Options) ([]*Scenario, error) {
 	if name == "-" {
 		in := opts.Stdin
 		if in == nil {
@@ -41,29 +59,25 @@ func Load(name string, opts Options) (*Scenario, error) {
 		if err != nil {
 			return nil, err
 		}
-		return LoadBytes("stdin", data, opts)
+		return loadAllBytes("stdin", data, opts)
 	}
 	if source, err := Source(name); err == nil {
-		return LoadBytes(libraryFile(name), source, opts)
+		return loadAllBytes(libraryFile(name), source, opts)
 	}
 	data, err := readFile(name)
 	if err != nil {
 		return nil, err
 	}
-	return LoadBytes(name, data, opts)
+	return loadAllBytes(name, data, opts)
 }
 
-// LoadBytes reads a scenario from data, as [Load] does; file is its name in
-// messages, and relative paths in it start from the folder of that file.
-func LoadBytes(file string, data []byte, opts Options) (*Scenario, error) {
+func loadAllBytes(file string, data []byte, opts Options) ([]*Scenario, error) {
 	if len(data) > MaxSize {
 		return nil, tooLarge(file)
 	}
 	if opts.Env == nil {
 		opts.Env = os.LookupEnv
 	}
-	sum := sha256.Sum256(data)
-	s := &Scenario{File: file, SHA256: hex.EncodeToString(sum[:]), Sets: opts.Sets, env: opts.Env}
 	text := strings.TrimPrefix(string(data), "\ufeff") // a byte order mark says nothing here
 	c := &collector{}
 	root := parseYAML(newSource(file, text), []byte(text), c)
@@ -77,19 +91,30 @@ func LoadBytes(file string, data []byte, opts Options) (*Scenario, error) {
 	for i, set := range opts.Sets {
 		applySet(root, set, i+1, c)
 	}
+	sum := sha256.Sum256(data)
+	var all []*Scenario
+	for _, v := range expandMatrix(root, c) {
+		s := &Scenario{File: file, SHA256: hex.EncodeToString(sum[:]), Sets: opts.Sets, Variant: v.name, env: opts.Env}
+		s.fill(v.root, opts, c)
+		all = append(all, s)
+	}
+	if err := c.err(); err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// fill decodes s from root and reports what is wrong with it.
+func (s *Scenario) fill(root *node, opts Options, c *collector) {
 	tainted := decode(root, s, c)
 	if opts.Seed != nil {
 		s.Seed = opts.Seed
 	}
 	s.AllowRemote = s.AllowRemote || opts.AllowRemote
 	if s.Target.Command != nil && !filepath.IsAbs(s.Target.Command.Dir) {
-		s.Target.Command.Dir = filepath.Join(baseFolder(file), s.Target.Command.Dir)
+		s.Target.Command.Dir = filepath.Join(baseFolder(s.File), s.Target.Command.Dir)
 	}
 	s.check(&checker{root: root, c: c, tainted: tainted})
-	if err := c.err(); err != nil {
-		return nil, err
-	}
-	return s, nil
 }
 
 // decode fills s from root, over its defaults, and returns the nodes that have

@@ -11,7 +11,7 @@ import (
 
 func (r *run) describeScenario() reports.Scenario {
 	s := r.scenario
-	return reports.Scenario{Name: s.Name, Description: strings.TrimSpace(s.Description), File: s.File, Seed: r.seed, SHA256: s.SHA256}
+	return reports.Scenario{Name: s.Name, Variant: s.Variant, Description: strings.TrimSpace(s.Description), File: s.File, Seed: r.seed, SHA256: s.SHA256}
 }
 
 func (r *run) describeTarget() reports.Target {

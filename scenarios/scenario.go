@@ -42,10 +42,14 @@ type Scenario struct {
 
 	Rates map[string]units.Rate `yaml:"rates" json:"rates,omitempty" jsonschema:"description=How often each fault is expected in service such as 2/day; from it the report projects a year"`
 
+	// Matrix is empty in what [LoadAll] returns: it was expanded.
+	Matrix Matrix `yaml:"matrix" json:"matrix,omitempty" jsonschema:"description=Variants to play and compare: paths as of --set and the values that each takes"`
+
 	// Where it came from.
 	File    string   `yaml:"-" json:"-"` // as given; "stdin"; "library/NAME.yaml"
 	SHA256  string   `yaml:"-" json:"-"` // of the file's bytes, before any --set, in hex
 	Sets    []string `yaml:"-" json:"-"` // what --set changed
+	Variant string   `yaml:"-" json:"-"` // which one of its matrix: "workers=2"
 	env     func(string) (string, bool)
 	secrets []string
 }
@@ -101,6 +105,14 @@ func (p *Probe) UnmarshalText(b []byte) error {
 type Budget struct {
 	Objective units.Ratio    `yaml:"objective" json:"objective" jsonschema:"required,description=Availability that was promised such as 99.9%"`
 	Window    units.Duration `yaml:"window" json:"window,omitempty" jsonschema:"description=Time over which it was promised,default=30d"`
+}
+
+// Title is the scenario's name, and which variant of its matrix it is.
+func (s *Scenario) Title() string {
+	if s.Variant == "" {
+		return s.Name
+	}
+	return s.Name + " " + s.Variant
 }
 
 // Duration returns how long the longest stream sends, counted from t = 0; false

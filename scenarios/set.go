@@ -23,10 +23,16 @@ func applySet(root *node, set string, rank int, c *collector) {
 	if value == nil {
 		return
 	}
+	setPath(root, path, value, func(column int) place { return place{src, 1, column} }, c)
+}
+
+// setPath puts value where path leads; placeOf is where a column of the path
+// stands. It tells whether it could, or reports why not.
+func setPath(root *node, path string, value *node, placeOf func(column int) place, c *collector) bool {
 	at, column := root, 1
 	segments := strings.Split(path, ".")
 	for i, segment := range segments {
-		here := place{src, 1, column}
+		here := placeOf(column)
 		column += utf8.RuneCountInString(segment) + 1
 		last := i == len(segments)-1
 		var message string
@@ -37,9 +43,10 @@ func applySet(root *node, set string, rank int, c *collector) {
 		}
 		if message != "" {
 			c.add(here, message)
-			return
+			return false
 		}
 	}
+	return true
 }
 
 // parseSetValue reads the value of a --set, which starts after offset

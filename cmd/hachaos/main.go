@@ -91,12 +91,12 @@ generator's own limits are in the figures · 129, 130, 143 ended by a signal.`,
 	root.SetVersionTemplate("hachaos {{.Version}}\n")
 	root.AddCommand(
 		runCommand(),
+		benchCommand(),
 		validateCommand(),
 		scenariosCommand(),
 		schemaCommand(),
 		budgetCommand(),
 		reportCommand(),
-		dashboardCommand(),
 		compareCommand(),
 		clusterCommand(),
 		proxyCommand(),
@@ -107,13 +107,14 @@ generator's own limits are in the figures · 129, 130, 143 ended by a signal.`,
 	return root
 }
 
-// loadScenario reads a scenario and says what is wrong with it, exit code 2.
-func loadScenario(name string, opts scenarios.Options) (*scenarios.Scenario, error) {
-	s, err := scenarios.Load(name, opts)
+// loadScenarios reads a scenario, or all variants of its matrix, and says what is
+// wrong with it, exit code 2.
+func loadScenarios(name string, opts scenarios.Options) ([]*scenarios.Scenario, error) {
+	all, err := scenarios.LoadAll(name, opts)
 	if err != nil {
 		return nil, usageError(err)
 	}
-	return s, nil
+	return all, nil
 }
 
 // completeScenarios completes the names of built-in scenarios, and files.

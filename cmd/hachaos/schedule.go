@@ -25,10 +25,10 @@ func printSchedules(w io.Writer, list []*scenarios.Scenario, asJSON bool) error 
 	for _, s := range list {
 		shots, seed := scenarios.Dry(s)
 		if !asJSON {
-			fmt.Fprintf(w, "%s · seed %d · %d faults\n", s.Name, seed, len(shots))
+			fmt.Fprintf(w, "%s · seed %d · %d faults\n", s.Title(), seed, len(shots))
 		}
 		for _, shot := range shots {
-			p := plannedShot{s.Name, seed, shot.ID(), shot.Fault.Kind(), shot.At.Seconds(), s.Victims(shot)}
+			p := plannedShot{s.Title(), seed, shot.ID(), shot.Fault.Kind(), shot.At.Seconds(), s.Victims(shot)}
 			planned = append(planned, p)
 			if !asJSON {
 				fmt.Fprintf(w, "%8.3fs  %-16s %-8s %s\n", p.AtS, p.ID, p.Kind, victimWords(p.Workers))

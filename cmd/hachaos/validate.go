@@ -20,9 +20,9 @@ func validateCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			wrong := false
 			for _, name := range args {
-				s, err := scenarios.Load(name, scenarios.Options{Sets: sets, AllowRemote: allowRemote, Stdin: cmd.InOrStdin()})
+				all, err := scenarios.LoadAll(name, scenarios.Options{Sets: sets, AllowRemote: allowRemote, Stdin: cmd.InOrStdin()})
 				if err == nil {
-					fmt.Fprintf(cmd.OutOrStdout(), "%s: valid (%s)\n", s.File, s.Name)
+					fmt.Fprintf(cmd.OutOrStdout(), "%s: valid (%s)\n", all[0].File, validWords(all))
 					continue
 				}
 				wrong = true
@@ -42,4 +42,19 @@ func validateCommand() *cobra.Command {
 	cmd.Flags().StringArrayVar(&sets, "set", nil, "change a value of the scenario: `PATH=VALUE` (repeatable)")
 	cmd.Flags().BoolVar(&allowRemote, "allow-remote", false, "allow targets whose host is not loopback")
 	return cmd
+}
+
+// validWords is the scenario's name, and its variants if it has a matrix.
+func validWords(all []*scenarios.Scenario) string {
+	words := all[0].Name
+	for i, s := range all {
+		switch {
+		case s.Variant == "":
+		case i == 0:
+			words += ": " + s.Variant
+		default:
+			words += "; " + s.Variant
+		}
+	}
+	return words
 }
