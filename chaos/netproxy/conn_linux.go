@@ -101,13 +101,13 @@ func (c *conn) pump() {
 		c.unconnected()
 		return
 	}
-	share := 16 // reads of each direction, before others have their turn
+	share := 4 // reads of each direction, before others have their turn
 	for {
-		up := c.pumpFlow(Upstream, share)
+		up := c.pumpFlow(Upstream)
 		if c.ended {
 			return
 		}
-		down := c.pumpFlow(Downstream, share)
+		down := c.pumpFlow(Downstream)
 		if c.ended {
 			return
 		}
@@ -153,7 +153,7 @@ const (
 )
 
 // pumpFlow moves one direction on.
-func (c *conn) pumpFlow(dir Direction, share int) progress {
+func (c *conn) pumpFlow(dir Direction) progress {
 	f := &c.flows[dir]
 	from, to := &c.sides[dir], &c.sides[1-dir]
 	if from.broken && from.finished && !from.noted {

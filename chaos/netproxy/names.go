@@ -8,19 +8,14 @@ import (
 )
 
 // Names is a list of words whose case means nothing. Its JSON is a list, or one
-// string with commas, as command lines can send it.
+// string with commas or spaces between them, as command lines can send it.
 type Names []string
 
 // UnmarshalJSON reads both forms.
 func (n *Names) UnmarshalJSON(b []byte) error {
 	var text string
 	if json.Unmarshal(b, &text) == nil {
-		*n = nil
-		for name := range strings.SplitSeq(text, ",") {
-			if name = strings.TrimSpace(name); name != "" {
-				*n = append(*n, name)
-			}
-		}
+		*n = strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 		return nil
 	}
 	var list []string

@@ -44,35 +44,21 @@ func contenders(b *testing.B) []contender {
 	return list
 }
 
-var built struct {
-	sync.Once
-	path string
+// buildToxiproxy builds Toxiproxy's server once. "" where it cannot be had.
+func buildToxiproxy(b *testing.B) string {
+	toxiproxyServer.Do(func() {
+		path, err := buildPeer(b, "server")
+		if err != nil {
+			b.Logf("no Toxiproxy to compare with: %v", err)
+		}
+		toxiproxyServer.path = path
+	})
+	return toxiproxyServer.path
 }
 
-// buildToxiproxy builds Toxiproxy's server in a module of its own, as ours does
-// not require what it needs. "" where the module cannot be had.
-func buildToxiproxy(b *testing.B) string {
-	built.Do(func() {
-		dir, err := os.MkdirTemp("", "toxiproxy")
-		if err != nil {
-			b.Fatal(err)
-		}
-		leftovers = append(leftovers, dir)
-		for _, args := range [][]string{
-			{"mod", "init", "peer"},
-			{"get", "github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0"},
-			{"build", "-o", filepath.Join(dir, "server"), "github.com/Shopify/toxiproxy/v2/cmd/server"},
-		} {
-			cmd := exec.Command("go", args...)
-			cmd.Dir = dir
-			if out, err := cmd.CombinedOutput(); err != nil {
-				b.Logf("no Toxiproxy to compare with: go %s: %v\n%s", strings.Join(args, " "), err, out)
-				return
-			}
-		}
-		built.path = filepath.Join(dir, "server")
-	})
-	return built.path
+var toxiproxyServer struct {
+	sync.Once
+	path string
 }
 
 func startSelf(b *testing.B, u *upstream, role string) peer {

@@ -32,7 +32,7 @@ func newProxy(s *Server, c Config) *Proxy {
 	p := &Proxy{server: s, name: c.Name, config: c}
 	p.config.Enabled = false // until it listens
 	p.chain.Store(new([]*toxic))
-	p.upstream.Store(&p.config.Upstream)
+	p.upstream.Store(&c.Upstream)
 	return p
 }
 

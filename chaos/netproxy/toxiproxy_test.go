@@ -1,6 +1,7 @@
 package netproxy
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -176,6 +177,57 @@ func TestToxiproxysNodeClient(t *testing.T) {
 		cmd.Dir = dir
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+}
+
+// buildPeer builds a command of Toxiproxy, in a module of its own, as ours does
+// not require what it needs.
+func buildPeer(t testing.TB, command string) (path string, err error) {
+	dir, err := os.MkdirTemp("", "toxiproxy")
+	if err != nil {
+		return "", err
+	}
+	leftovers = append(leftovers, dir)
+	path = filepath.Join(dir, command)
+	for _, args := range [][]string{
+		{"mod", "init", "peer"},
+		{"get", "github.com/Shopify/toxiproxy/v2/cmd/" + command + "@v2.12.0"},
+		{"build", "-o", path, "github.com/Shopify/toxiproxy/v2/cmd/" + command},
+	} {
+		cmd := exec.Command("go", args...)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+	return path, nil
+}
+
+func TestToxiproxysCommandLine(t *testing.T) {
+	cli, err := buildPeer(t, "cli")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skipf("toxiproxy-cli cannot be built here: %v", err)
+	}
+	_, url := api(t)
+	for _, c := range []struct{ args, want string }{
+		{"create -l 127.0.0.1:0 -u 127.0.0.1:1 redis", "Created new proxy redis"},
+		{"list", "redis"},
+		{"toxic add -t latency -n slow -a latency=100 -a jitter=5 redis", "Added downstream latency toxic 'slow' on proxy 'redis'"},
+		{"toxic update -n slow -a latency=200 redis", "Updated toxic 'slow' on proxy 'redis'"},
+		{"toxic add -t http -n busy --upstream -a status=503 redis", "Added upstream http toxic 'busy' on proxy 'redis'"},
+		{"inspect redis", "latency=200"},
+		{"inspect redis", "status=503"},
+		{"toggle redis", "Proxy redis is now disabled"},
+		{"toxic remove -n slow redis", "Removed toxic 'slow' on proxy 'redis'"},
+		{"delete redis", "Deleted proxy redis"},
+	} {
+		cmd := exec.Command(cli, append([]string{"-h", url}, strings.Fields(c.args)...)...)
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), c.want) {
+			t.Errorf("toxiproxy-cli %s: %v\n%s\nwant %s", c.args, err, out, c.want)
 		}
 	}
 }
