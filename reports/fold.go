@@ -53,6 +53,7 @@ func Fold(run Run) *Report {
 	for _, o := range run.Objectives {
 		r.SLOs = append(r.SLOs, evaluate(o, &run, r))
 	}
+	r.Practices = practices(r)
 	warn(r, &run)
 	judge(r, &run)
 	redactReport(r, run.Secrets)

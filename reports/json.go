@@ -159,6 +159,7 @@ func complete(r *Report) error {
 	notNil(&r.Events)
 	notNil(&r.SLOs)
 	notNil(&r.Resources)
+	notNil(&r.Practices)
 	notNil(&r.Availability.Outages)
 	return nil
 }

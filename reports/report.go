@@ -53,6 +53,7 @@ type Report struct {
 	SLOs                []SLO      `json:"slos"`
 	Timeline            Timeline   `json:"timeline"`
 	Resources           []Resource `json:"resources"`
+	Practices           []Practice `json:"practices"` // of high availability; what the run has shown of them
 }
 
 // Scenario says what was played.

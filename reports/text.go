@@ -14,6 +14,8 @@ import (
 type TextOptions struct {
 	Color bool // with ANSI colours
 	Width int  // columns of the terminal; 0: lines are as long as they are
+
+	Practices bool // with the checklist of practices at the end of each run
 }
 
 // Text writes a document for people: the verdict and the figures it rests on.
@@ -28,6 +30,9 @@ func Text(w io.Writer, doc Document, o TextOptions) error {
 			t.WriteString("\n")
 		}
 		t.report(r)
+		if o.Practices {
+			t.practices(r.Practices)
+		}
 	}
 	if runs := doc.Reports(); len(runs) > 1 {
 		t.summary(runs)

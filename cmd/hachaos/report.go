@@ -1,10 +1,14 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/hachaos/hachaos/reports"
+	"github.com/spf13/cobra"
+)
 
 func reportCommand() *cobra.Command {
 	var paths []string
 	var format string
+	var practices bool
 	cmd := &cobra.Command{
 		Use:   "report FILE",
 		Short: "Print a finished run's report, or write it in another format",
@@ -21,7 +25,9 @@ func reportCommand() *cobra.Command {
 				return err
 			}
 			if len(outputs) == 0 {
-				return printText(cmd.OutOrStdout(), doc)
+				o := textOptions(cmd.OutOrStdout())
+				o.Practices = practices
+				return reports.Text(cmd.OutOrStdout(), doc, o)
 			}
 			for _, o := range outputs {
 				if err := o.write(cmd.OutOrStdout(), doc); err != nil {
@@ -32,6 +38,7 @@ func reportCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringArrayVarP(&paths, "output", "o", nil, "write to `FILE`, in the format of its ending; - is standard output (repeatable)")
+	cmd.Flags().BoolVar(&practices, "practices", false, "add the checklist: which practices of high availability the run has shown")
 	cmd.Flags().StringVar(&format, "format", "json", "format of -o -")
 	return cmd
 }
