@@ -24,7 +24,7 @@ func CSV(w io.Writer, doc Document) error {
 				ready = strconv.Itoa(*t.WorkersReady[i])
 			}
 			rows = append(rows, []string{
-				strconv.Itoa(n + 1), csvText(r.Scenario.Name), csvNumber(float64(i) * t.BucketMS / 1e3), csvNumber(t.BucketMS / 1e3),
+				strconv.Itoa(n + 1), csvText(sideName(r)), csvNumber(float64(i) * t.BucketMS / 1e3), csvNumber(t.BucketMS / 1e3),
 				strconv.FormatInt(t.OK[i], 10), strconv.FormatInt(t.Failed[i], 10), csvKnown(t.P50MS[i]), csvKnown(t.P99MS[i]),
 				strconv.FormatInt(t.ProbeFailed[i], 10), ready,
 			})

@@ -92,7 +92,7 @@ func emfDimension(s string) string {
 }
 
 func emfLines(n int, r *Report) []*emfLine {
-	scenario := [2]string{"Scenario", r.Scenario.Name}
+	scenario := [2]string{"Scenario", sideName(r)}
 	end := r.Started.UnixMilli() + int64(r.DurationS*1e3)
 	common := func(more map[string]any) map[string]any {
 		p := map[string]any{"Run": n, "Seed": r.Scenario.Seed, "Verdict": string(r.Verdict)}

@@ -43,6 +43,7 @@ type htmlRun struct {
 	Lanes         *htmlLanes // nil: nothing was broken, and nothing was out
 	Distributions []htmlDistribution
 	Budget        *htmlBudget
+	Projection    *htmlProjection
 	Tables        []htmlTable
 	Appendix      []htmlTable // folded away
 }
@@ -79,14 +80,14 @@ func newPage(doc Document) *htmlPage {
 func runLabel(runs []*Report, i int) string {
 	n, before := 0, 0
 	for k, r := range runs {
-		if r.Scenario.Name == runs[i].Scenario.Name {
+		if r.Scenario.Name == runs[i].Scenario.Name && r.Scenario.Variant == runs[i].Scenario.Variant {
 			n++
 			if k < i {
 				before++
 			}
 		}
 	}
-	name := clean(runs[i].Scenario.Name)
+	name := clean(sideName(runs[i]))
 	if n > 1 {
 		name += fmt.Sprintf(" %d", before+1)
 	}
@@ -97,7 +98,7 @@ func newHTMLRun(i int, r *Report) htmlRun {
 	run := htmlRun{
 		Index:       i,
 		ID:          "run-" + strconv.Itoa(i+1),
-		Name:        clean(r.Scenario.Name),
+		Name:        clean(sideName(r)),
 		Description: cleanLines(r.Scenario.Description),
 		Facts:       htmlFacts(r),
 		Verdict:     r.Verdict,
@@ -110,6 +111,7 @@ func newHTMLRun(i int, r *Report) htmlRun {
 		Courses:     stillCourses(r),
 		Lanes:       newHTMLLanes(r),
 		Budget:      newHTMLBudget(r.Budget),
+		Projection:  newHTMLProjection(r.Projection),
 		Tables:      htmlTables(r),
 		Appendix:    htmlAppendix(r),
 	}

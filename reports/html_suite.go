@@ -17,6 +17,7 @@ type htmlSuite struct {
 	Counts      []string
 	Columns     []string
 	Rows        []htmlSuiteRow
+	Comparison  *htmlComparison // nil: nothing was compared
 }
 
 type htmlSuiteRow struct {
@@ -39,7 +40,7 @@ type htmlSuiteCell struct {
 var gravest = []Verdict{Interrupted, Error, Inconclusive, Aborted, Fail, Pass}
 
 func newHTMLSuite(s *Suite, runs []htmlRun) *htmlSuite {
-	v := &htmlSuite{Title: suiteTitle(s)}
+	v := &htmlSuite{Title: suiteTitle(s), Comparison: newHTMLComparison(s.Comparison)}
 	counts := map[Verdict]int64{}
 	for _, r := range s.Runs {
 		counts[r.Verdict]++

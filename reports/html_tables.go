@@ -97,7 +97,7 @@ func outageTable(r *Report) *htmlTable {
 }
 
 func htmlTables(r *Report) []htmlTable {
-	tables := []htmlTable{streamTable(r), causeTable(r)}
+	tables := []htmlTable{streamTable(r), causeTable(r), practiceTable(r)}
 	return slices.DeleteFunc(tables, func(t htmlTable) bool { return len(t.Rows) == 0 })
 }
 

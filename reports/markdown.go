@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/hachaos/hachaos/reports/units"
 )
@@ -22,6 +23,9 @@ func Markdown(w io.Writer, doc Document) error {
 	runs := doc.Reports()
 	if len(runs) > 1 {
 		m.summary(runs)
+	}
+	if suite, ok := doc.(*Suite); ok {
+		m.comparison(newHTMLComparison(suite.Comparison))
 	}
 	for i, r := range runs[:min(len(runs), maxMarkdownRuns)] {
 		m.report(r, runLabel(runs, i), len(runs) > 1)
@@ -50,6 +54,45 @@ func (m *markdown) summary(runs []*Report) {
 	m.linef("")
 }
 
+func (m *markdown) comparison(c *htmlComparison) {
+	if c == nil {
+		return
+	}
+	for _, side := range c.Sides {
+		m.linef("- %s", mdText(side))
+	}
+	for _, t := range c.Tables {
+		m.linef("\n#### %s\n", mdText(t.Title))
+		m.table(t)
+	}
+	for _, note := range c.Notes {
+		m.linef("> %s\n", mdText(note))
+	}
+}
+
+func (m *markdown) table(t htmlTable) {
+	var head, align []string
+	for _, c := range t.Head {
+		head = append(head, mdText(c.Name))
+		if align = append(align, ":--"); c.Number {
+			align[len(align)-1] = "--:"
+		}
+	}
+	m.row(head...)
+	m.row(align...)
+	for _, row := range t.Rows {
+		var cells []string
+		for _, c := range row {
+			cells = append(cells, mdText(c.Text))
+		}
+		m.row(cells...)
+	}
+	m.linef("")
+	if t.More != "" {
+		m.linef("%s\n", mdText(t.More))
+	}
+}
+
 func (m *markdown) report(r *Report, label string, folded bool) {
 	if folded {
 		m.linef("<details><summary>%s %s</summary>\n", verdictEmoji(r.Verdict), mdText(label))
@@ -69,6 +112,9 @@ func (m *markdown) report(r *Report, label string, folded bool) {
 	}
 	if b := newHTMLBudget(r.Budget); b != nil {
 		m.row("**Budget**", percent(r.Budget.Objective), mdText(b.Sentence+" "+sentence(b.Spent)))
+	}
+	if p := r.Projection; p != nil {
+		m.row("**A year like this**", percentOr(p.Availability), mdText(strings.Join(newHTMLProjection(p).Sentences, " ")))
 	}
 	m.linef("")
 	m.objectives(r)
@@ -169,8 +215,8 @@ func mdCode(s string) string {
 
 // sentence begins with a capital and ends with a full stop.
 func sentence(s string) string {
-	if s == "" {
-		return ""
+	if first := strings.ToUpper(s[:min(len(s), 1)]); first != "" && first[0] < utf8.RuneSelf {
+		s = first + s[1:]
 	}
-	return strings.ToUpper(s[:1]) + s[1:] + "."
+	return s + "."
 }

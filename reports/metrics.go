@@ -90,7 +90,7 @@ func (c *Collector) Describe(chan<- *prometheus.Desc) {}
 func (c *Collector) Collect(to chan<- prometheus.Metric) {
 	for i, r := range c.runs() {
 		if r != nil {
-			s := series{to, []string{metricLabel(r.Scenario.Name), strconv.Itoa(i + 1)}}
+			s := series{to, []string{metricLabel(sideName(r)), strconv.Itoa(i + 1)}}
 			s.run(r)
 			s.load(r)
 			s.probes(r)
