@@ -13,7 +13,7 @@ func reportCommand() *cobra.Command {
 		Use:   "report FILE",
 		Short: "Print a finished run's report, or write it in another format",
 		Example: `  hachaos report report.json
-  hachaos report report.json -o report.txt`,
+  hachaos report report.json -o report.html -o junit.xml`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			outputs, err := parseOutputs(paths, format)
