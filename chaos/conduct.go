@@ -11,12 +11,18 @@ import (
 	"github.com/hachaos/hachaos/loadgen/clock"
 )
 
-// revertTimeout bounds one revert.
-const revertTimeout = 30 * time.Second
+const (
+	// revertTimeout bounds one revert.
+	revertTimeout = 30 * time.Second
+	// finishTimeout bounds how long an injection may go on once the load is over.
+	finishTimeout = 15 * time.Second
+)
 
 // ErrOver as the cause of an ended context says that the load is over: what is
-// being injected is let finish. Any other cause cuts it short.
+// being injected is let finish, within 15 s. Any other cause cuts it short.
 var ErrOver = errors.New("the load is over")
+
+var errUnfinished = fmt.Errorf("not finished %v after the load was over", finishTimeout)
 
 // Score is what [Conduct] plays.
 type Score struct {
@@ -55,6 +61,14 @@ func Conduct(ctx context.Context, score Score) ([]Event, error) {
 	defer context.AfterFunc(ctx, func() {
 		if cause := context.Cause(ctx); !errors.Is(cause, ErrOver) {
 			cut(cause)
+			return
+		}
+		timer := time.NewTimer(finishTimeout)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cut(errUnfinished)
+		case <-injecting.Done(): // all is done
 		}
 	})()
 	var wg sync.WaitGroup
@@ -92,7 +106,7 @@ func (c *conductor) play(ctx, injecting context.Context, shot Shot) {
 	e.Victims, e.Detail = in.victims, in.detail
 	if in.revert == nil {
 		e.Start = c.now()
-		err = in.inject(injecting)
+		err = in.into(injecting)
 		e.End = e.Start
 		if shot.Fault.Reload != nil {
 			e.End = c.now() // a reload takes time, though nothing of it is undone
@@ -114,7 +128,7 @@ func (c *conductor) playLasting(ctx, injecting context.Context, e Event, shot Sh
 		return
 	}
 	e.Start = c.now()
-	injected := in.inject(injecting)
+	injected := in.into(injecting)
 	if injected == nil {
 		e.State = Done
 		c.observe(e)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hachaos/hachaos/loadgen/clock"
@@ -349,6 +350,29 @@ func TestAReloadIsLetFinishWhenTheLoadIsOver(t *testing.T) {
 	if err != nil || slices.ContainsFunc(events, func(e Event) bool { return e.State != Done }) {
 		t.Errorf("error %v, events %+v", err, events)
 	}
+}
+
+// forever is a reload that never ends by itself.
+type forever struct{}
+
+func (forever) Reload(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestAnInjectionThatNeverEndsIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		begin := time.Now()
+		time.AfterFunc(time.Minute, func() { cancel(ErrOver) })
+		events, err := conduct(ctx, Target{Reloader: forever{}}, &journal{}, nil, Fault{Name: "reload", Reload: &Reload{}, At: seconds(1)})
+		if err == nil || !strings.Contains(err.Error(), "reload#1: not finished 15s after the load was over") || events[0].State != Failed {
+			t.Errorf("error %v, events %+v", err, events)
+		}
+		if took := time.Since(begin); took != time.Minute+15*time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
 }
 
 func TestKinds(t *testing.T) {

@@ -19,6 +19,16 @@ type injection struct {
 	inject  func(context.Context) error
 }
 
+// into injects the fault. If it was cut short because it did not end by itself,
+// the error says so.
+func (in *injection) into(ctx context.Context) error {
+	err := in.inject(ctx)
+	if err != nil && errors.Is(context.Cause(ctx), errUnfinished) {
+		return errUnfinished
+	}
+	return err
+}
+
 // kinds is the table of faults: its name in scenarios and reports, and its
 // injector, which is nil unless the fault is of that kind.
 var kinds = []struct {
