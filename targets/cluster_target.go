@@ -159,7 +159,7 @@ func (c *Cluster) await() {
 	}
 	// Workers that accept for themselves do so without a master, for a while.
 	ready := 0
-	if c.config.Dispatch == "shared" {
+	if c.config.Dispatch == "shared" || c.config.Dispatch == "reuseport" {
 		for _, w := range c.counters.workers() {
 			if w.Ready {
 				ready++

@@ -34,8 +34,8 @@ func (c *Config) Check(report func(path, message string)) {
 	if c.Workers < 0 || c.Workers > 1024 {
 		report("workers", "workers is a number from 1 to 1024 or max")
 	}
-	if !slices.Contains([]string{"handoff", "shared"}, c.Dispatch) {
-		report("dispatch", fmt.Sprintf("%q is not one of handoff and shared", c.Dispatch))
+	if !slices.Contains([]string{"handoff", "shared", "reuseport"}, c.Dispatch) {
+		report("dispatch", fmt.Sprintf("%q is not one of handoff, shared and reuseport", c.Dispatch))
 	}
 	if c.Threads < 1 {
 		report("threads", "threads is a number from 1")

@@ -12,7 +12,7 @@ func TestConfigCheck(t *testing.T) {
 	good := Config{}
 	good.SetDefaults()
 	bad := Config{
-		Workers: -1, Dispatch: "proxy", Threads: -1, ReadyTimeout: -1, KillTimeout: -1,
+		Workers: -1, Dispatch: "pigeon", Threads: -1, ReadyTimeout: -1, KillTimeout: -1,
 		Restart: Restart{When: "sometimes", Backoff: units.Duration(time.Minute), MinUptime: -1},
 	}
 	bad.App.Work = -1

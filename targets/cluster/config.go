@@ -13,7 +13,7 @@ import (
 // Config describes a reference cluster.
 type Config struct {
 	Workers      Workers        `yaml:"workers" json:"workers,omitzero" jsonschema:"description=Number of worker processes or max for one per processor,default=max"`
-	Dispatch     string         `yaml:"dispatch" json:"dispatch,omitempty" jsonschema:"description=How connections reach workers,enum=handoff,enum=shared,default=handoff"`
+	Dispatch     string         `yaml:"dispatch" json:"dispatch,omitempty" jsonschema:"description=How connections reach workers,enum=handoff,enum=shared,enum=reuseport,default=handoff"`
 	Threads      int            `yaml:"threads" json:"threads,omitempty" jsonschema:"description=Processors a worker uses at once (GOMAXPROCS),minimum=1,default=1"`
 	App          app.Config     `yaml:"app" json:"app,omitzero" jsonschema:"description=The reference application that workers run"`
 	Restart      Restart        `yaml:"restart" json:"restart,omitzero" jsonschema:"description=Whether and when a worker that ended is replaced"`

@@ -18,7 +18,7 @@ func config(workers int, dispatch string, work time.Duration) Config {
 	return Config{Workers: Workers(workers), Dispatch: dispatch, App: app.Config{Work: units.Duration(work)}, ReadyTimeout: units.Duration(patience), KillTimeout: units.Duration(patience)}
 }
 
-var dispatches = []string{"handoff", "shared"}
+var dispatches = []string{"handoff", "shared", "reuseport"}
 
 func TestKillLosesWhatRunsAndNoMore(t *testing.T) {
 	for _, dispatch := range dispatches {

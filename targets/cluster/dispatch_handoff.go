@@ -238,7 +238,10 @@ func (h *handoff) takeBack(after time.Duration) {
 }
 
 // inherit is nothing: a worker gets its connections over its wire.
-func (h *handoff) inherit() []*os.File { return nil }
+func (h *handoff) inherit(int) ([]*os.File, error) { return nil, nil }
+
+// vacate does nothing: nobody waits for one worker alone.
+func (h *handoff) vacate(int) {}
 
 // queued is how many connections wait for a worker.
 func (h *handoff) queued() int {

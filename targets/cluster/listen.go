@@ -3,8 +3,10 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"net"
+	"syscall"
 
 	"github.com/hachaos/hachaos/targets/port"
 	"golang.org/x/sys/unix"
@@ -17,13 +19,37 @@ func listen(address string) (*net.TCPListener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := control(ln, func(fd int) error {
+	return ln, setOptions(ln)
+}
+
+// setOptions sets what a listener's connections inherit. It closes the listener
+// if that fails.
+func setOptions(ln *net.TCPListener) error {
+	err := control(ln, func(fd int) error {
 		return errors.Join(unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1), deferAccept(fd))
-	}); err != nil {
+	})
+	if err != nil {
 		ln.Close()
+	}
+	return err
+}
+
+// listenShared opens one more listener on an address that others have open in
+// the same way.
+func listenShared(address string) (*net.TCPListener, error) {
+	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+		var err error
+		if cerr := raw.Control(func(fd uintptr) { err = reusePort(int(fd)) }); cerr != nil {
+			return cerr
+		}
+		return err
+	}}
+	config.SetMultipathTCP(false)
+	ln, err := config.Listen(context.Background(), "tcp", address)
+	if err != nil {
 		return nil, err
 	}
-	return ln, nil
+	return ln.(*net.TCPListener), setOptions(ln.(*net.TCPListener))
 }
 
 // detach turns a listener into its bare descriptor, which is non-blocking, so

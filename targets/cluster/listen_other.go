@@ -3,6 +3,7 @@
 package cluster
 
 import (
+	"errors"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -11,6 +12,11 @@ import (
 // deferAccept does nothing: the master looks itself whether there is something
 // to read.
 func deferAccept(int) error { return nil }
+
+// reusePort refuses: elsewhere one of the listeners would get everything.
+func reusePort(int) error {
+	return errors.New("dispatch reuseport needs Linux, which alone spreads connections over listeners (use handoff or shared)")
+}
 
 // accept takes a connection as a non-blocking descriptor that children do not
 // inherit, without making it known to Go's poller.

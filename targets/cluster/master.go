@@ -44,8 +44,10 @@ type master struct {
 type dispatcher interface {
 	// open begins to take connections.
 	open()
-	// inherit is what every worker inherits.
-	inherit() []*os.File
+	// inherit is what the worker of a slot inherits, and vacate says that the slot
+	// has no worker and, but for a reload, will have none.
+	inherit(slot int) ([]*os.File, error)
+	vacate(slot int)
 	// join begins to give connections to a worker, and leave ends it; what a
 	// worker says of a connection comes to said, and gone is called once when
 	// its wire has ended.
@@ -168,9 +170,12 @@ func newMaster(o Options) (m *master, err error) {
 		return nil, err
 	}
 	undo = append(undo, func() { m.workers.Close() })
-	if o.Config.Dispatch == "shared" {
+	switch o.Config.Dispatch {
+	case "shared":
 		m.dispatch, err = newShared(ln)
-	} else {
+	case "reuseport":
+		m.dispatch, err = newReuseport(ln, len(m.slots))
+	default:
 		m.dispatch, err = newHandoff(ln, o.Config.Threads, o.Log)
 	}
 	return m, err

@@ -63,13 +63,17 @@ func (m *master) spawn(s *slot) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
+	files, err := m.dispatch.inherit(s.number)
+	if err != nil {
+		return nil, fmt.Errorf("start worker %d: %w", s.number, err)
+	}
 	began := clock.Now()
 	p, err := proc.Start(proc.Command{
 		Path:   m.Command[0],
 		Args:   m.Command[1:],
 		Env:    []string{workerVar + "=" + string(config), "GOMAXPROCS=" + strconv.Itoa(m.Config.Threads)},
 		Stdout: m.Output, Stderr: m.Output,
-		Files: append([]*os.File{m.page.File()}, m.dispatch.inherit()...),
+		Files: append([]*os.File{m.page.File()}, files...),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start worker %d: %w", s.number, err)
@@ -181,6 +185,9 @@ func (m *master) ended(w *worker) {
 		if s.next == nil && !w.asked {
 			m.restart(s, w, x)
 		}
+	}
+	if s.current == nil && s.next == nil && s.timer == nil && !m.stopping {
+		m.dispatch.vacate(s.number)
 	}
 	m.failIfNoneIsLeft()
 }

@@ -29,11 +29,11 @@ func TestStopServesWhatHasCome(t *testing.T) {
 				for _, w := range s.Workers {
 					there += w.InFlight + w.Requests
 				}
-				// The kernel does not say how many wait in a shared listener, nor how
+				// The kernel does not say how many wait in a listener that workers have, nor how
 				// many are on their way to it.
-				return there >= 2 && (dispatch == "shared" || there+int64(s.Queued) >= requests-2)
+				return there >= 2 && (dispatch != "handoff" || there+int64(s.Queued) >= requests-2)
 			})
-			if dispatch == "shared" {
+			if dispatch != "handoff" {
 				for range requests / 2 {
 					if a := <-answers; a.err != nil {
 						t.Fatal(a.err)
@@ -146,7 +146,7 @@ func TestWorkersOutliveTheirMasterForALifeline(t *testing.T) {
 			if _, status, err := open.get(ctx, "/"); err != nil || status != http.StatusOK {
 				t.Errorf("an open connection after the master's end: %d, %v", status, err)
 			}
-			if dispatch == "shared" {
+			if dispatch != "handoff" {
 				if a := <-f.burst(ctx, 1); a.err != nil {
 					t.Errorf("a new connection after the master's end: %v", a.err)
 				}

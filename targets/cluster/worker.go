@@ -127,7 +127,7 @@ func (p *workerProcess) listener() (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.Dispatch == "shared" {
+	if p.Dispatch == "shared" || p.Dispatch == "reuseport" {
 		return newSharedListener(os.NewFile(listenerFD, "listener"), addr, p)
 	}
 	return &handedListener{p: p, addr: addr, closing: make(chan struct{})}, nil
@@ -185,7 +185,8 @@ func (l *handedListener) Close() error {
 // Addr implements net.Listener.
 func (l *handedListener) Addr() net.Addr { return l.addr }
 
-// sharedListener accepts on the listener that all workers share.
+// sharedListener accepts on an inherited listener, which all workers share, or
+// those that follow each other in a slot.
 type sharedListener struct {
 	p    *workerProcess
 	file *os.File
