@@ -1,0 +1,42 @@
+package balance
+
+import (
+	"math"
+	"time"
+)
+
+// EWMA is an exponentially weighted moving average in time: what was seen Tau
+// ago weighs 1/e. Its zero value has seen nothing.
+type EWMA struct {
+	value float64
+	seen  bool
+	at    time.Duration
+}
+
+// Tau is the time constant of an [EWMA].
+const Tau = time.Second
+
+// Add takes in what was measured at a time on any monotonic clock:
+// value += (1 − e^(−Δt/Tau)) · (x − value), and at least a hundredth of the way,
+// so that a burst counts too.
+func (e *EWMA) Add(at, x time.Duration) {
+	if !e.seen {
+		e.value, e.seen, e.at = float64(x), true, at
+		return
+	}
+	share := max(1-math.Exp(-float64(at-e.at)/float64(Tau)), 0.01)
+	e.value += share * (float64(x) - e.value)
+	e.at = max(e.at, at)
+}
+
+// Value is the average; 0 before anything was seen.
+func (e *EWMA) Value() time.Duration { return time.Duration(e.value) }
+
+// Ramp is the share of its weight that a backend has so long after it became
+// ready: it grows evenly from a tenth to all of it over the time of slow start.
+func Ramp(age, over time.Duration) float64 {
+	if age >= over {
+		return 1
+	}
+	return max(0.1, float64(age)/float64(over))
+}
