@@ -24,6 +24,10 @@ func (t *text) projection(p *Projection) {
 	t.interval(p.AvailabilityCI95)
 	for i := range p.Faults {
 		f := &p.Faults[i]
+		if *f.MeanLostS == 0 {
+			t.block("", " ", fmt.Sprintf("%s: %s a year; the %d measured cost no probe", clean(f.Name), factor(f.PerYear), len(f.LostS)))
+			continue
+		}
 		line := fmt.Sprintf("%s: %s a year × %s = %s", clean(f.Name), factor(f.PerYear),
 			units.FormatDuration(duration(*f.MeanLostS)), units.FormatDuration(duration(*f.DowntimeS)))
 		if f.BearablePerYear != nil {
