@@ -40,7 +40,7 @@ func benchFlags(f *pflag.FlagSet, o *bench.Options) {
 	f.BoolVarP(&o.Variable, "variable-length", "l", false, "answers may differ in length (dynamic pages)")
 	f.StringVarP(&o.Gnuplot, "gnuplot", "g", "", "write every request to `FILE`, tab separated")
 	f.StringVarP(&o.CSV, "csv", "e", "", "write the percentiles to `FILE`, comma separated")
-	f.BoolVarP(&o.GoOn, "go-on", "r", false, "go on after socket errors")
+	f.BoolVarP(&o.GoOn, "go-on", "r", false, "go on after socket errors; open load always does")
 	f.StringVarP(&o.Method, "method", "m", "", "`METHOD` to use instead of GET, or of POST with -p")
 	f.BoolVarP(&o.NoSNI, "no-sni", "I", false, "do not send the server's name over TLS")
 	f.StringVarP(&o.Ciphers, "ciphers", "Z", "", "`SUITES` for TLS up to 1.2, by OpenSSL's names, separated by colons")
@@ -58,6 +58,7 @@ func benchFlags(f *pflag.FlagSet, o *bench.Options) {
 	f.StringVar(&o.Key, "key", "", "`FILE` (PEM) of its key (default: that of --cert)")
 	f.StringVar(&o.SNI, "sni", "", "`NAME` to ask for and check over TLS instead of the URL's host")
 	f.BoolVar(&o.NoProbe, "no-probe", false, "no prober beside the load: no uptime, no outages")
+	f.Var((*seconds)(&o.ProbeEvery), "probe-every", "time between two probes: the resolution of uptime (default 10ms)")
 	f.BoolVar(&o.AllowRemote, "allow-remote", false, "allow hosts that are not loopback")
 	f.Uint64Var(&o.Seed, "seed", 1, "seed of which target is asked for when")
 }

@@ -62,8 +62,8 @@ func (o Options) Config(rawURL string) (*Config, error) {
 		}
 	}
 	c := &Config{
-		URL: u.String(), Seed: o.Seed, GoOn: o.GoOn, Verbosity: o.Verbosity, HTML: o.HTML, Quiet: o.Quiet,
-		HTTP2: o.HTTP2, Gnuplot: o.Gnuplot, CSV: o.CSV, Probe: loadgen.Probe{Off: o.NoProbe},
+		URL: u.String(), Seed: o.Seed, Verbosity: o.Verbosity, HTML: o.HTML, Quiet: o.Quiet,
+		HTTP2: o.HTTP2, Gnuplot: o.Gnuplot, CSV: o.CSV, Probe: loadgen.Probe{Off: o.NoProbe, Every: units.Duration(o.ProbeEvery)},
 	}
 	if c.Stream, c.Limit, err = o.stream(requests); err != nil {
 		return nil, err
@@ -79,6 +79,8 @@ func (o Options) Config(rawURL string) (*Config, error) {
 			return nil, err
 		}
 	}
+	// Open load does not wait for answers, nor do failures end it.
+	c.GoOn = o.GoOn || c.Stream.Open != nil
 	c.Page = o.page(u, &c.Stream)
 	// What the generator itself would refuse is the command line's fault too.
 	if _, err := loadgen.New(loadgen.Options{URL: c.URL, Stream: c.Stream, Connect: c.Connect}); err != nil {
@@ -110,6 +112,8 @@ func (o Options) contradictions(rawURL string) error {
 		{o.CertFile != "" && o.Cert != "", "-E and --cert: choose one"},
 		{o.Key != "" && o.Cert == "", "--key belongs to a certificate: give --cert too"},
 		{o.ProxyAuth != "" && o.Proxy == "", "-P is for a proxy: give it with -X"},
+		{o.ProbeEvery > 0 && o.NoProbe, "--no-probe and --probe-every: choose one"},
+		{o.ProbeEvery > 0 && o.ProbeEvery < time.Millisecond, "--probe-every: 1ms at least, what is shorter cannot be timed"},
 		{o.HTTP2 && o.Proxy != "", "--h2 does not go through a proxy: leave out -X"},
 		{o.HTTP2 && (o.Window > 0 || o.Bind != ""), "--h2 takes neither -b nor -B"},
 		{o.HTTP2 && o.Verbosity >= 4, "--h2 has no header lines to show: -v 3 at most"},
@@ -171,12 +175,14 @@ func (o Options) stream(requests []loadgen.Request) (loadgen.Stream, time.Durati
 	switch {
 	case o.Requests > 0:
 		s.Count = o.Requests
+		s.SetDefaults()
 		return s, limit, nil
 	case limit > 0:
 		s.Duration = units.Duration(limit)
 	default:
 		s.Count = 1
 	}
+	s.SetDefaults()
 	return s, 0, nil
 }
 

@@ -55,6 +55,7 @@ type Options struct {
 	Cert, Key   string
 	SNI         string
 	NoProbe     bool
+	ProbeEvery  time.Duration
 	AllowRemote bool
 	Seed        uint64
 }

@@ -65,17 +65,29 @@ func parseUntil(expr string) (*reports.Objective, error) {
 // Search looks for the highest rate of open load at which the objective of
 // c.Until is kept. Each trial is a line on w.
 func (p *Player) Search(ctx context.Context, c *Config, w io.Writer) (*Found, error) {
-	s := &search{player: p, config: c, w: w, found: Found{Objective: c.Until.Expr}}
+	s := &search{w: w, found: Found{Objective: c.Until.Expr}}
+	s.play = func(ctx context.Context, rate float64) (*reports.Report, error) { return p.trial(ctx, c, rate) }
 	err := s.run(ctx)
 	s.found.Ended = ctx.Err() != nil
 	return &s.found, err
 }
 
 type search struct {
-	player *Player
-	config *Config
-	w      io.Writer
-	found  Found
+	play  func(ctx context.Context, rate float64) (*reports.Report, error)
+	w     io.Writer
+	found Found
+}
+
+// trial plays one rate.
+func (p *Player) trial(ctx context.Context, config *Config, rate float64) (*reports.Report, error) {
+	c, open := *config, *config.Stream.Open
+	open.Rate = units.Rate(rate)
+	c.Stream.Open, c.Verbosity = &open, 0
+	out, err := p.Play(ctx, &c, false)
+	if err != nil {
+		return nil, err
+	}
+	return out.Report, nil
 }
 
 func (s *search) run(ctx context.Context) error {
@@ -145,25 +157,18 @@ func (s *search) more(ctx context.Context) bool {
 
 // try plays one rate and tells whether the objective was kept.
 func (s *search) try(ctx context.Context, rate float64) (bool, error) {
-	c := *s.config
-	open := *c.Stream.Open
-	open.Rate = units.Rate(rate)
-	c.Stream.Open, c.GoOn, c.Verbosity = &open, true, 0
-	out, err := s.player.Play(ctx, &c, false)
-	if err != nil {
+	report, err := s.play(ctx, rate)
+	if err != nil || ctx.Err() != nil {
 		return false, err
 	}
-	if ctx.Err() != nil {
-		return false, nil
-	}
-	slo := out.Report.SLOs[0]
-	t := Trial{Rate: rate, Value: slo.Value, Unit: slo.Unit, Saturated: out.Report.Verdict == reports.Inconclusive}
+	slo := report.SLOs[0]
+	t := Trial{Rate: rate, Value: slo.Value, Unit: slo.Unit, Saturated: report.Verdict == reports.Inconclusive}
 	t.Kept = slo.OK && !t.Saturated
 	s.found.Trials = append(s.found.Trials, t)
 	if !t.Kept {
 		s.found.Saturated = t.Saturated // what was missed last is what Missed will be
 	} else {
-		s.found.best = out.Report
+		s.found.best = report
 	}
 	fmt.Fprintln(s.w, t.line(s.found.Objective))
 	return t.Kept, nil
