@@ -85,12 +85,29 @@ func (c *conn) connect(err error) {
 			return
 		}
 	}
+	if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) {
+		c.tryAgain()
+		return
+	}
 	if err == nil {
 		err = errors.New("no address")
 	}
 	c.proxy.traffic.dialErrors.Add(1)
 	c.proxy.server.log.Warn("cannot reach the upstream", "proxy", c.proxy.name, "upstream", *c.proxy.upstream.Load(), "error", err)
 	c.close(reset)
+}
+
+// tryAgain connects a moment later, when descriptors have run out: the client
+// waits, as those in the backlog do.
+func (c *conn) tryAgain() {
+	time.AfterFunc(breath, func() {
+		c.loop.post(func() {
+			if !c.ended {
+				c.dial.started = false
+				c.pump()
+			}
+		})
+	})
 }
 
 func (c *conn) connectTo(addr netip.AddrPort) error {

@@ -21,10 +21,14 @@ type tcpListener struct {
 	// Of the loop.
 	index, generation int32
 	watched           bool
+	breathless        bool // the last connection could not be accepted
 	shutDown          bool
 }
 
-const backlog = 4096
+const (
+	backlog = 4096
+	breath  = 50 * time.Millisecond // when descriptors have run out
+)
 
 func (e *loops) listen(p *Proxy, addr string) (listener, error) {
 	fd, address, err := listenTCP(addr)
@@ -162,6 +166,7 @@ func (ln *tcpListener) accept() {
 		fd, _, err := unix.Accept4(ln.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		switch err {
 		case nil:
+			ln.breathless = false
 			ln.admit(fd)
 		case unix.EINTR, unix.ECONNABORTED:
 		case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
@@ -177,10 +182,13 @@ func (ln *tcpListener) accept() {
 // clients wait in the backlog.
 func (ln *tcpListener) breathe(err error) {
 	ln.proxy.traffic.acceptFails.Add(1)
-	ln.proxy.server.log.Warn("cannot accept a connection", "proxy", ln.proxy.name, "error", err)
+	if !ln.breathless {
+		ln.proxy.server.log.Warn("cannot accept connections for now", "proxy", ln.proxy.name, "error", err)
+	}
+	ln.breathless = true
 	ln.unwatch()
 	l := ln.loop
-	time.AfterFunc(50*time.Millisecond, func() {
+	time.AfterFunc(breath, func() {
 		l.post(func() {
 			if !ln.shutDown && !ln.watched && !ln.paused() {
 				_ = ln.watch()

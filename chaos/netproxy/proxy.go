@@ -1,6 +1,7 @@
 package netproxy
 
 import (
+	"fmt"
 	"net"
 	"slices"
 	"sync"
@@ -96,6 +97,10 @@ func (p *Proxy) startLocked() error {
 	ln, err := p.server.engine.listen(p, p.config.Listen)
 	if err != nil {
 		return err
+	}
+	if ln.addr().String() == p.config.Upstream {
+		ln.close()
+		return badBody(fmt.Errorf("upstream %s is the proxy's own address: every connection would make another one", p.config.Upstream))
 	}
 	p.ln = ln
 	p.config.Listen, p.config.Enabled = ln.addr().String(), true

@@ -105,7 +105,7 @@ func TestBackpressure(t *testing.T) {
 
 func TestUpstreamRefuses(t *testing.T) {
 	engines(t, func(t *testing.T, s *Server) {
-		for _, upstream := range []string{closedPort(t), "localhost:1", "127.0.0.1", "no-such-host.invalid:80"} {
+		for _, upstream := range []string{"127.0.0.1:1", "localhost:1", "127.0.0.1", "no-such-host.invalid:80"} {
 			p, err := s.Add(Config{Name: upstream, Listen: "127.0.0.1:0", Upstream: upstream, Enabled: true})
 			if err != nil {
 				t.Fatal(err)
@@ -116,6 +116,14 @@ func TestUpstreamRefuses(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestAProxyCannotBeItsOwnUpstream(t *testing.T) {
+	s := newServer(t, Options{})
+	addr := closedPort(t)
+	if _, err := s.Add(Config{Name: "p", Listen: addr, Upstream: addr, Enabled: true}); err == nil {
+		t.Error("it was made")
+	}
 }
 
 func TestUpstreamByName(t *testing.T) {
