@@ -191,12 +191,12 @@ func BenchmarkIdleConnections(b *testing.B) {
 func BenchmarkLatency20ms(b *testing.B) {
 	const injected = 20 * time.Millisecond
 	for _, c := range contenders(b) {
+		if c.name == "direct" || c.name == "haproxy" {
+			continue // they cannot delay
+		}
 		b.Run(c.name, func(b *testing.B) {
 			u := newUpstream(b)
 			p := c.start(b, u)
-			if p.api == "" {
-				b.Skip("it cannot delay")
-			}
 			_, err := (&Client{URL: p.api}).AddToxic(context.Background(), "p", Toxic{Attributes: &Latency{Latency: 20}, Toxicity: 1})
 			if err != nil {
 				b.Fatal(err)
