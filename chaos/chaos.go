@@ -24,6 +24,8 @@ type Target struct {
 	Processes Processes
 	Exiter    Exiter
 	Reloader  Reloader
+
+	journal Journal // for commands; set by Conduct
 }
 
 // Processes is what process faults need of a target.
@@ -61,4 +63,8 @@ type Journal interface {
 	Open(id string, r Revert) error
 	// Close strikes out a fault that has been undone.
 	Close(id string) error
+	// Command notes a command that a fault has started, CommandEnded that it has
+	// ended: in between it must not outlive the run.
+	Command(id proc.ID) error
+	CommandEnded(id proc.ID) error
 }

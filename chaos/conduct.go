@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,9 @@ type Score struct {
 	// injected (or skipped, or failed), and once more when it was reverted. Calls
 	// do not overlap.
 	Observe func(Event)
+	// Cut, unless nil, cuts short what is being injected when it ends, also once
+	// the load is over.
+	Cut context.Context
 }
 
 // InjectionError says that a fault which the scenario needs could not be
@@ -56,6 +60,10 @@ func Conduct(ctx context.Context, score Score) ([]Event, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	c := &conductor{Score: score, stop: cancel}
+	c.Target.journal = score.Journal
+	if c.Cut == nil {
+		c.Cut = context.Background()
+	}
 	injecting, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cut(nil)
 	defer context.AfterFunc(ctx, func() {
@@ -68,6 +76,8 @@ func Conduct(ctx context.Context, score Score) ([]Event, error) {
 		select {
 		case <-timer.C:
 			cut(errUnfinished)
+		case <-c.Cut.Done():
+			cut(context.Cause(c.Cut))
 		case <-injecting.Done(): // all is done
 		}
 	})()
@@ -146,7 +156,12 @@ func (c *conductor) playLasting(ctx, injecting context.Context, e Event, shot Sh
 	if reverted == nil {
 		reverted = c.Journal.Close(e.ID)
 	}
-	c.finish(e, shot, errors.Join(injected, reverted))
+	if injected == nil && reverted != nil {
+		e.State, e.Error = Done, reverted.Error() // it was in force, and may still be
+		c.note(e, shot, reverted)
+		return
+	}
+	c.finish(e, shot, cmp.Or(injected, reverted))
 }
 
 // finish notes how a shot ended, and ends the whole if it failed.
@@ -159,12 +174,20 @@ func (c *conductor) finish(e Event, shot Shot, err error) {
 	default:
 		e.State, e.Error = Failed, err.Error()
 	}
+	if e.State != Failed {
+		err = nil
+	}
+	c.note(e, shot, err)
+}
+
+// note keeps an event. err, unless nil, ends the whole, but for an optional
+// fault and for what whoever ended the run has cut short.
+func (c *conductor) note(e Event, shot Shot, err error) {
 	c.observe(e)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.events = append(c.events, e)
-	cut := errors.Is(err, context.Canceled) // by whoever ended the run, not by the target
-	if e.State == Failed && !shot.Fault.Optional && !cut && c.failure == nil {
+	if err != nil && !shot.Fault.Optional && !errors.Is(err, context.Canceled) && c.failure == nil {
 		c.failure = &InjectionError{e.ID, err}
 		c.stop(c.failure)
 	}

@@ -102,6 +102,9 @@ func (j *journal) Close(id string) error {
 	return nil
 }
 
+func (*journal) Command(proc.ID) error      { return nil }
+func (*journal) CommandEnded(proc.ID) error { return nil }
+
 func conduct(ctx context.Context, target Target, j *journal, observe func(Event), faults ...Fault) ([]Event, error) {
 	return Conduct(ctx, Score{Shots: Plan(1, faults, time.Hour), Epoch: clock.Now(), Target: target, Journal: j, Observe: observe})
 }

@@ -9,10 +9,10 @@ import (
 	"github.com/hachaos/hachaos/targets/proc"
 )
 
-func (e *Exec) aim(context.Context, Target, Shot) (*injection, error) {
+func (e *Exec) aim(_ context.Context, t Target, _ Shot) (*injection, error) {
 	in := &injection{
 		detail: strings.Join(e.Run, " "),
-		inject: func(ctx context.Context) error { return runCommand(ctx, e.Run, e.dir) },
+		inject: func(ctx context.Context) error { return runCommand(ctx, e.Run, e.dir, t.journal) },
 	}
 	if len(e.Revert) > 0 {
 		in.revert = &Revert{Run: e.Revert, Dir: e.dir}
@@ -25,17 +25,26 @@ func (e *Exec) SetDir(dir string) { e.dir = dir }
 
 // runCommand runs a command to its end, and ends it with all its process group
 // when ctx does. It does not carry the run's id: what it starts, a service say,
-// is meant to stay. The error has the last lines that it printed.
-func runCommand(ctx context.Context, argv []string, dir string) error {
+// is meant to stay. While it runs it stands in the journal, if there is one. The
+// error has the last lines that it printed.
+func runCommand(ctx context.Context, argv []string, dir string, j Journal) error {
 	out, err := os.CreateTemp("", "hachaos-exec-")
 	if err != nil {
 		return fmt.Errorf("run %s: %w", argv[0], err)
 	}
-	defer os.Remove(out.Name())
+	defer os.Remove(out.Name()) // where a file that is open cannot be removed
 	defer out.Close()
+	_ = os.Remove(out.Name()) // nothing is left even if this process is killed
 	p, err := proc.Start(proc.Command{Path: argv[0], Args: argv[1:], Dir: dir, Stdout: out, Stderr: out})
 	if err != nil {
 		return err
+	}
+	if j != nil {
+		if err := j.Command(p.ID()); err != nil {
+			endGroup(p)
+			return fmt.Errorf("run %s: %w", argv[0], err)
+		}
+		defer j.CommandEnded(p.ID()) // a journal that fails here is noticed by the next note
 	}
 	select {
 	case <-p.Done():
@@ -44,7 +53,7 @@ func runCommand(ctx context.Context, argv []string, dir string) error {
 		return fmt.Errorf("run %s: not finished in time: %w", argv[0], ctx.Err())
 	}
 	if exit := p.Exit(); exit.Failed() {
-		if tail := proc.Tail(out.Name(), 3); tail != "" {
+		if tail := proc.TailOf(out, 3); tail != "" {
 			return fmt.Errorf("run %s: %s: %s", argv[0], exit, tail)
 		}
 		return fmt.Errorf("run %s: %s", argv[0], exit)

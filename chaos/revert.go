@@ -27,7 +27,7 @@ func (r Revert) Play(ctx context.Context) error {
 		}
 	}
 	if len(r.Run) > 0 {
-		if err := runCommand(ctx, r.Run, r.Dir); err != nil {
+		if err := runCommand(ctx, r.Run, r.Dir, nil); err != nil {
 			errs = append(errs, fmt.Errorf("revert: %w", err))
 		}
 	}

@@ -77,8 +77,8 @@ func (w window) recovery() *float64 {
 // way when a worker died is that fault's, and not the one before's.
 func recoveredAt(ws []window, i int, probes *loadgen.ProbeRecording, ready []ReadyCount) time.Duration {
 	w := ws[i]
-	if probes == nil {
-		return never
+	if probes == nil || len(probes.Runs) == 0 || probes.Runs[len(probes.Runs)-1].Last < w.since() {
+		return never // nobody looked afterwards
 	}
 	over := max(w.since(), goodAgain(probes, w.event.Start, w.end))
 	if w.event.Kind == "kill" || w.event.Kind == "exit" {

@@ -28,6 +28,9 @@ type Run struct {
 	Budget     *BudgetPolicy
 	Rates      map[string]float64 // how often each fault is expected, per second
 
+	// Blind says why the prober ended before the load did; "" if it did not.
+	Blind string
+
 	// What ended the run before its time. At most one is set.
 	Aborted     string // the abort_if expression that struck
 	Interrupted string // the signal's name

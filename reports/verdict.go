@@ -16,6 +16,9 @@ const (
 	maxLag      = 10 * time.Millisecond
 	minSent     = 0.99
 	maxCPUShare = 0.90
+	// maxUnobserved is the share of a run that may go unobserved: what was not
+	// seen could hide an outage.
+	maxUnobserved = 0.05
 )
 
 // judge sets the verdict and the reasons for it. Of several the gravest is the
@@ -36,12 +39,30 @@ func judge(r *Report, run *Run) {
 		add(Error, run.Failure)
 	}
 	add(Inconclusive, generatorFaults(run)...)
+	add(Inconclusive, blindness(run)...)
 	if run.Aborted != "" {
 		add(Aborted, "abort_if "+run.Aborted+" struck"+after)
 	}
 	if run.Failure == "" { // else nothing was measured as it should have been
 		add(Fail, missed(r)...)
 	}
+}
+
+// blindness says that too little was seen to speak of uptime.
+func blindness(run *Run) []string {
+	if run.Blind != "" {
+		return []string{"the prober ended before the load did, so outages after that were not seen: " + run.Blind}
+	}
+	rec := uptimeProbes(run.Probes)
+	if rec == nil || run.Duration <= 0 {
+		return nil
+	}
+	gap := unobserved(rec)
+	if share := float64(gap) / float64(run.Duration); share > maxUnobserved {
+		return []string{fmt.Sprintf("the prober did not send for %s of %s (%s): too little was seen to judge uptime by; give hachaos more processors",
+			units.FormatDuration(gap), units.FormatDuration(run.Duration), units.FormatPercent(share))}
+	}
+	return nil
 }
 
 // saturated tells whether an open stream's generator could not keep to its
@@ -126,7 +147,7 @@ func whyUnknown(s SLO, r *Report) string {
 	case s.Metric == "recovery" && watched:
 		for _, f := range injected(s.Scope, r) {
 			if f.RecoveryS == nil {
-				return f.ID + " had not recovered when the run ended"
+				return f.ID + " was not seen to recover before the run ended"
 			}
 		}
 	case s.Metric == "mttr" && watched:

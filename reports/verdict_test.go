@@ -277,3 +277,34 @@ func TestCheckBaseline(t *testing.T) {
 		}
 	}
 }
+
+// What nobody saw is no uptime: a prober that ended early, or sent too little,
+// makes no run pass, and no fault recover.
+func TestBlindnessIsInconclusive(t *testing.T) {
+	pass := func() Run {
+		run := Run{Duration: 5 * time.Second, Probes: []*loadgen.ProbeRecording{probesOf(".500")}}
+		o, err := ParseObjective("downtime < 1s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		run.Objectives = []Objective{o}
+		return run
+	}
+	if r := Fold(pass()); r.Verdict != Pass {
+		t.Fatalf("%s because of %q", r.Verdict, r.Reasons)
+	}
+	ended := pass()
+	ended.Blind = "the prober ended early: killed by SIGKILL"
+	gap := pass()
+	gap.Probes = []*loadgen.ProbeRecording{probesOf(".200 30.270")}
+	for name, run := range map[string]Run{"ended": ended, "gap": gap} {
+		if r := Fold(run); r.Verdict != Inconclusive || len(r.Reasons) != 1 {
+			t.Errorf("%s: %s because of %q", name, r.Verdict, r.Reasons)
+		}
+	}
+	ended.Probes = []*loadgen.ProbeRecording{probesOf(".200")}
+	ended.Faults = []chaos.Event{kill("crash", 1, 3*time.Second)}
+	if r := Fold(ended); r.Faults[0].RecoveryS != nil {
+		t.Errorf("a fault that nobody watched recovered after %v s", *r.Faults[0].RecoveryS)
+	}
+}

@@ -18,6 +18,8 @@ type guardNote struct {
 	Run     string        `json:"run,omitempty"`     // the first line: the run's id
 	Folder  string        `json:"folder,omitempty"`  // a folder of the run, to be removed at the end
 	Process *proc.ID      `json:"process,omitempty"` // a process that the controller started
+	Command *proc.ID      `json:"command,omitempty"` // a command of a fault that is running
+	Ended   *proc.ID      `json:"ended,omitempty"`   // one that has ended
 	Open    string        `json:"open,omitempty"`    // a fault that is about to be injected
 	Revert  *chaos.Revert `json:"revert,omitempty"`  // and how it is undone
 	Close   string        `json:"close,omitempty"`   // a fault that has been undone
@@ -41,6 +43,8 @@ type Guard struct {
 
 	mu     sync.Mutex
 	closed bool
+
+	notes *watch // what the guard was told, in case it ends
 }
 
 // guardTimeout bounds what the guard does at the end of a run.
@@ -68,7 +72,7 @@ func StartGuard(command []string, run string) (*Guard, error) {
 		answer.Close()
 		return nil, fmt.Errorf("start the guard: %w", err)
 	}
-	g := &Guard{process: p, journal: journal, answer: answer}
+	g := &Guard{process: p, journal: journal, answer: answer, notes: newWatch(run)}
 	// It answers once it reads, so that nothing is started unguarded.
 	if err := errors.Join(g.note(guardNote{Run: run}), g.awaitReady()); err != nil {
 		journal.Close()
@@ -101,6 +105,14 @@ func (g *Guard) Close(id string) error { return g.note(guardNote{Close: id}) }
 // Process notes a process that the controller started.
 func (g *Guard) Process(id proc.ID) error { return g.note(guardNote{Process: &id}) }
 
+// Command notes a command of a fault that is running: it is ended with its
+// process group if it still does at the end of the run. What it started for good
+// is not.
+func (g *Guard) Command(id proc.ID) error { return g.note(guardNote{Command: &id}) }
+
+// CommandEnded strikes out a command that has ended.
+func (g *Guard) CommandEnded(id proc.ID) error { return g.note(guardNote{Ended: &id}) }
+
 // Folder notes a folder that is removed at the end.
 func (g *Guard) Folder(path string) error { return g.note(guardNote{Folder: path}) }
 
@@ -116,8 +128,9 @@ func (g *Guard) note(n guardNote) error {
 	if g.closed {
 		return errors.New("the guard has been dismissed")
 	}
+	g.notes.take(n)
 	if _, err := g.journal.Write(append(line, '\n')); err != nil {
-		return fmt.Errorf("the guard has ended: %w", err)
+		return errors.New("the guard has ended")
 	}
 	return nil
 }
@@ -139,8 +152,36 @@ func (g *Guard) Dismiss() (GuardReport, error) {
 	}
 	var report GuardReport
 	if err := json.NewDecoder(bufio.NewReader(g.answer)).Decode(&report); err != nil {
-		return report, fmt.Errorf("the guard did not finish: %w", err)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return report, fmt.Errorf("the guard did not finish within %v", guardTimeout)
+		}
+		return report, errors.New("the guard ended before the run did")
 	}
 	<-g.process.Done()
 	return report, nil
+}
+
+// OnEnd calls f if the guard ends while the run goes on. The function that it
+// returns calls that off.
+func (g *Guard) OnEnd(f func()) (stop func()) {
+	stopped, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		select {
+		case <-g.process.Done():
+			f()
+		case <-stopped:
+		}
+	}()
+	return func() {
+		close(stopped)
+		<-done
+	}
+}
+
+// standIn does the guard's work in this process, after the guard itself has
+// failed to.
+func (g *Guard) standIn() GuardReport {
+	g.process.Kill()
+	return g.notes.end()
 }

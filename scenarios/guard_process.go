@@ -28,22 +28,29 @@ const (
 // left, and writes a [GuardReport] to out. The caller makes sure that signals
 // do not end it.
 func RunGuard(in io.Reader, out io.Writer) error {
-	w := &watch{reverts: map[string]chaos.Revert{}}
-	lines := bufio.NewScanner(in)
-	lines.Buffer(nil, 1<<20)
-	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &w.first) != nil || w.first.Run == "" {
+	lines := bufio.NewReader(in)
+	var first guardNote
+	line, err := lines.ReadBytes('\n')
+	if err != nil || json.Unmarshal(line, &first) != nil || first.Run == "" {
 		return fmt.Errorf("this command is for hachaos itself: it expects a journal on its standard input")
 	}
-	// The answer tells the controller that it is guarded. If it has gone already,
-	// there is nobody to tell.
-	_, _ = out.Write([]byte("\n"))
+	w := newWatch(first.Run)
+	// The answer tells the controller that it is guarded. If that has gone already,
+	// nothing was started yet.
+	if _, err := out.Write([]byte("\n")); err != nil {
+		return nil
+	}
 
 	done := make(chan struct{})
 	var tracking sync.WaitGroup
 	tracking.Go(func() { w.track(done) })
-	for lines.Scan() {
+	for {
+		line, err := lines.ReadBytes('\n')
+		if err != nil {
+			break // a line that is cut off was not safe, and nothing was done on it
+		}
 		var n guardNote
-		if json.Unmarshal(lines.Bytes(), &n) == nil { // the last line may be cut
+		if json.Unmarshal(line, &n) == nil {
 			w.take(n)
 		}
 	}
@@ -57,14 +64,17 @@ func RunGuard(in io.Reader, out io.Writer) error {
 
 // watch is what the guard knows of the run.
 type watch struct {
-	first guardNote
+	run string
 
-	mu      sync.Mutex
-	known   []proc.ID
-	order   []string // open faults, oldest first
-	reverts map[string]chaos.Revert
-	folders []string
+	mu       sync.Mutex
+	known    []proc.ID
+	commands []proc.ID // of faults, while they run
+	order    []string  // open faults, oldest first
+	reverts  map[string]chaos.Revert
+	folders  []string
 }
+
+func newWatch(run string) *watch { return &watch{run: run, reverts: map[string]chaos.Revert{}} }
 
 func (w *watch) take(n guardNote) {
 	w.mu.Lock()
@@ -72,6 +82,10 @@ func (w *watch) take(n guardNote) {
 	switch {
 	case n.Process != nil:
 		w.known = append(w.known, *n.Process)
+	case n.Command != nil:
+		w.commands = append(w.commands, *n.Command)
+	case n.Ended != nil:
+		w.commands = slices.DeleteFunc(w.commands, func(id proc.ID) bool { return id == *n.Ended })
 	case n.Folder != "":
 		w.folders = append(w.folders, n.Folder)
 	case n.Open != "" && n.Revert != nil:
@@ -105,7 +119,7 @@ func (w *watch) members(table proc.Table) []proc.Info {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.known = slices.DeleteFunc(w.known, func(id proc.ID) bool { return !table.Holds(id) })
-	found := table.OfRun(w.first.Run, w.known)
+	found := table.OfRun(w.run, w.known)
 	found = slices.DeleteFunc(found, func(p proc.Info) bool { return p.PID == os.Getpid() })
 	for _, p := range found {
 		if !slices.Contains(w.known, p.ID) {
@@ -118,6 +132,7 @@ func (w *watch) members(table proc.Table) []proc.Info {
 // end undoes what is in force, last first, and ends the run's processes.
 func (w *watch) end() GuardReport {
 	var report GuardReport
+	w.endCommands(&report)
 	for _, id := range slices.Backward(w.order) {
 		ctx, cancel := context.WithTimeout(context.Background(), sweepFor)
 		if err := w.reverts[id].Play(ctx); err != nil {
@@ -134,6 +149,19 @@ func (w *watch) end() GuardReport {
 		}
 	}
 	return report
+}
+
+// endCommands ends the commands that still run, before their faults are undone.
+func (w *watch) endCommands(report *GuardReport) {
+	table, err := proc.ReadTable()
+	if err != nil || len(w.commands) == 0 {
+		return // sweep tells of a table that cannot be read
+	}
+	for _, p := range table.OfRun("", w.commands) {
+		if proc.Signal(p.ID, os.Kill) == nil {
+			report.Ended = append(report.Ended, nameOf(p))
+		}
+	}
 }
 
 // sweep kills the run's processes until none is left: while it looks, one may

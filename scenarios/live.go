@@ -49,12 +49,15 @@ func (p *LineProgress) Phase(text string) { fmt.Fprintln(p.W, text) }
 
 // Fault implements [Progress].
 func (p *LineProgress) Fault(e chaos.Event) {
-	if e.Lasting && e.End > e.Start {
+	if reverted(e) {
 		fmt.Fprintf(p.W, "%7s  %s reverted\n", offset(e.End), e.ID)
 		return
 	}
 	fmt.Fprintln(p.W, reports.FaultLine(e, false))
 }
+
+// reverted tells whether an event that was told before is told again at its end.
+func reverted(e chaos.Event) bool { return e.Lasting && e.State == chaos.Done && e.End > e.Start }
 
 // Tick implements [Progress].
 func (p *LineProgress) Tick(now, length time.Duration, r *reports.Report, rate float64) {
@@ -90,7 +93,7 @@ func (p *TerminalProgress) Phase(text string) {
 
 // Fault implements [Progress].
 func (p *TerminalProgress) Fault(e chaos.Event) {
-	if e.Lasting && e.End > e.Start {
+	if reverted(e) {
 		return // its line stands already
 	}
 	p.faults = append(p.faults, reports.FaultLine(e, false))

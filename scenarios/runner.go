@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	mathrand "math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -72,6 +73,9 @@ type run struct {
 	faults   []chaos.Event
 	warnings []string
 	usages   []targets.Usage
+	blind    string // why the prober ended before the load did; "" if it did not
+
+	telling sync.Mutex // calls of a Progress do not overlap
 }
 
 // Play plays a scenario that [Load] returned, and returns its report. Nothing
@@ -114,29 +118,48 @@ func seedOf(s *Scenario) uint64 {
 	return mathrand.Uint64N(1_000_000)
 }
 
-func (r *run) progress() Progress {
+// tell tells the player's Progress, if there is one.
+func (r *run) tell(what func(Progress)) {
 	if r.player.Progress == nil {
-		return Quiet{}
+		return
 	}
-	return r.player.Progress
+	r.telling.Lock()
+	defer r.telling.Unlock()
+	what(r.player.Progress)
 }
 
 // play does everything in order; what it returns ended the run.
 func (r *run) play(ctx context.Context) (err error) {
-	r.progress().Phase("starting the target")
+	defer r.tell(Progress.End)
+	r.tell(func(p Progress) { p.Phase("starting the target") })
 	if err := r.prepare(); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.dismiss()) }()
+	defer func() { err = joined(err, r.dismiss()) }()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer r.guard.OnEnd(func() { cancel(errUnguarded) })()
 	if err := r.startTarget(ctx); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		return err
 	}
 	defer r.stopTarget()
 	if err := r.awaitReady(ctx); err != nil {
 		return err
 	}
-	defer r.progress().End()
 	return r.load(ctx)
+}
+
+var errUnguarded = errors.New("the guard has ended: nothing would put back what this run breaks")
+
+// joined makes one error of two, in one line.
+func joined(a, b error) error {
+	if a == nil || b == nil {
+		return cmp.Or(a, b)
+	}
+	return fmt.Errorf("%w; %w", a, b)
 }
 
 // prepare makes the run's folder and starts its guard, before anything else.
@@ -144,34 +167,42 @@ func (r *run) prepare() error {
 	var id [6]byte
 	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
 	r.id = hex.EncodeToString(id[:])
+	r.folder = filepath.Join(os.TempDir(), "hachaos-"+r.id)
 	var err error
-	if r.folder, err = os.MkdirTemp("", "hachaos-"); err != nil {
-		return fmt.Errorf("make the run's folder: %w", err)
-	}
 	if r.guard, err = StartGuard(append(slices.Clone(r.player.Self), "guard"), r.id); err != nil {
-		os.RemoveAll(r.folder)
 		return err
+	}
+	// The guard knows of the folder before it is there.
+	if !r.player.Keep {
+		err = r.guard.Folder(r.folder)
+	}
+	if err == nil {
+		if err = os.Mkdir(r.folder, 0o700); err != nil {
+			err = fmt.Errorf("make the run's folder: %w", err)
+		}
+	}
+	if err != nil {
+		return joined(err, r.dismiss())
 	}
 	if r.player.Keep {
 		r.warn("the run's folder was kept: " + r.folder)
-		return nil
 	}
-	return r.guard.Folder(r.folder)
+	return nil
 }
 
 // dismiss lets the guard end what is left, and tells of what there was.
 func (r *run) dismiss() error {
 	left, err := r.guard.Dismiss()
 	if err != nil {
-		return err
+		left = r.guard.standIn()
 	}
 	if len(left.Ended) > 0 {
 		r.warn(fmt.Sprintf("the target left %d processes behind, which were ended: %s", len(left.Ended), shortList(left.Ended)))
 	}
 	if len(left.Errors) > 0 {
-		return fmt.Errorf("not everything was put back: %s", shortList(left.Errors))
+		err = joined(err, fmt.Errorf("not everything was put back: %s", shortList(left.Errors)))
 	}
-	return nil
+	return err
 }
 
 func shortList(items []string) string {
@@ -214,7 +245,7 @@ func (r *run) env() []string { return []string{proc.RunVar + "=" + r.id} }
 
 // load runs warm-up, load, prober and faults, until all of them are over.
 func (r *run) load(ctx context.Context) error {
-	r.progress().Phase("warming up")
+	r.tell(func(p Progress) { p.Phase("warming up") })
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
@@ -232,7 +263,7 @@ func (r *run) load(ctx context.Context) error {
 	defer callOff(nil)
 
 	var background sync.WaitGroup
-	background.Go(func() { r.playFaults(faults, cancel) })
+	background.Go(func() { r.playFaults(faults, ctx, cancel) })
 	ticking, stopTicking := context.WithCancel(ctx)
 	background.Go(func() { r.tick(ticking, cancel) })
 
@@ -276,7 +307,9 @@ func (r *run) startProber(ctx context.Context) error {
 		request = requests[0]
 	}
 	var err error
-	r.prober, err = loadgen.StartProber(ctx, loadgen.ProberOptions{
+	// It outlasts the end of ctx: what it has in flight then is still answered, or
+	// not, and that is what a report of a run that was ended is about.
+	r.prober, err = loadgen.StartProber(context.WithoutCancel(ctx), loadgen.ProberOptions{
 		Command: append(slices.Clone(r.player.Self), "probe"), Env: r.env(),
 		URL: r.subject.URL(), Request: request, Probe: r.scenario.Probe.Probe, Epoch: r.epoch,
 	})
@@ -300,8 +333,10 @@ func (r *run) endProber() {
 	} else {
 		r.prober.Stop(r.over)
 	}
-	if err := r.prober.Wait(); err != nil && !errors.Is(err, context.Canceled) {
-		r.warn(err.Error())
+	if err := r.prober.Wait(); err != nil && r.over != 0 {
+		r.mu.Lock()
+		r.blind = err.Error()
+		r.mu.Unlock()
 	}
 }
 
@@ -320,8 +355,9 @@ func (r *run) makeGenerators() error {
 }
 
 // playFaults looks at the baseline when the warm-up is over and then injects
-// faults until the load is over; end ends the run.
-func (r *run) playFaults(ctx context.Context, end context.CancelCauseFunc) {
+// faults until ctx ends, which is when the load is over; whole is the run's
+// context, which end ends.
+func (r *run) playFaults(ctx, whole context.Context, end context.CancelCauseFunc) {
 	if !sleepUntil(ctx, r.epoch) {
 		return
 	}
@@ -336,6 +372,7 @@ func (r *run) playFaults(ctx context.Context, end context.CancelCauseFunc) {
 		Target:  r.subject.chaos,
 		Journal: r.guard,
 		Observe: r.observeFault,
+		Cut:     whole,
 	})
 	r.mu.Lock()
 	r.faults = events
@@ -355,7 +392,9 @@ func (r *run) observeFault(e chaos.Event) {
 		r.faults = append(r.faults, e)
 	}
 	r.mu.Unlock()
-	r.progress().Fault(e)
+	secrets := r.scenario.Secrets()
+	e.Detail, e.Error = reports.Redact(e.Detail, secrets...), reports.Redact(e.Error, secrets...)
+	r.tell(func(p Progress) { p.Fault(e) })
 }
 
 func (r *run) checkBaseline() error {
@@ -389,7 +428,7 @@ func (r *run) tick(ctx context.Context, end context.CancelCauseFunc) {
 		}
 		shown := *so
 		shown.SLOs = so.SLOs[:len(r.scenario.SLO)] // abort_if is no objective
-		r.progress().Tick(now, length, &shown, rate)
+		r.tell(func(p Progress) { p.Tick(now, length, &shown, rate) })
 		if now <= 0 {
 			continue
 		}
@@ -431,6 +470,7 @@ func (r *run) result(failure error) reports.Run {
 		Faults:      slices.Clone(r.faults),
 		Objectives:  r.scenario.SLO,
 		Warnings:    slices.Clone(r.warnings),
+		Blind:       r.blind,
 		Secrets:     r.scenario.Secrets(),
 		Resources:   resources(r.usages),
 	}

@@ -164,13 +164,17 @@ func Tail(path string, n int) string {
 		return ""
 	}
 	defer f.Close()
+	return TailOf(f, n)
+}
+
+// TailOf is [Tail] of a file that is open, wherever its offset is.
+func TailOf(f *os.File, n int) string {
 	const most = 4 << 10
-	if size, err := f.Seek(0, io.SeekEnd); err != nil {
-		return ""
-	} else if _, err := f.Seek(max(0, size-most), io.SeekStart); err != nil {
+	info, err := f.Stat()
+	if err != nil {
 		return ""
 	}
-	b, err := io.ReadAll(io.LimitReader(f, most))
+	b, err := io.ReadAll(io.NewSectionReader(f, max(0, info.Size()-most), most))
 	if err != nil {
 		return ""
 	}
