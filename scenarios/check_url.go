@@ -46,6 +46,8 @@ func (s *Scenario) checkURL(text string) string {
 		return "a target's URL begins with http:// or https://"
 	case u.Hostname() == "":
 		return "the URL has no host (such as http://127.0.0.1:8080/)"
+	case u.RawQuery != "" || u.Fragment != "":
+		return "a target's URL has no query and no fragment: they belong to the requests' paths"
 	case u.Port() != "" && !isPort(u.Port()):
 		return "the URL's port is not a number from 1 to 65535"
 	case !IsLoopback(u.Hostname()) && !s.AllowRemote:

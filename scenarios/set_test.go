@@ -36,7 +36,7 @@ func TestSet(t *testing.T) {
 		{[]string{"slo=[failed == 0]"}, func(s *Scenario) any { return s.SLO[0].Expr }, "failed == 0"},
 		{[]string{"target.cluster.app.work=5ms"}, func(s *Scenario) any { return s.Target.Cluster.App.Work.Std() }, 5 * time.Millisecond},
 		{[]string{"target.cluster=", "target.single={restart: on-failure}"}, func(s *Scenario) any { return s.Target.Kind() + s.Target.Single.Restart }, "singleon-failure"},
-		{[]string{"target={url: http://localhost:8080/?a=b}", "chaos="}, func(s *Scenario) any { return s.Target.URL }, "http://localhost:8080/?a=b"},
+		{[]string{"target={url: http://localhost:8080/a=b}", "chaos="}, func(s *Scenario) any { return s.Target.URL }, "http://localhost:8080/a=b"},
 		{[]string{"warmup=2s", "warmup=3s"}, func(s *Scenario) any { return s.Warmup.Std() }, 3 * time.Second},
 		{[]string{"budget.objective=99.9%"}, func(s *Scenario) any { return s.Budget.Objective.String() }, "99.9%"},
 		{[]string{"probe=false", "slo="}, func(s *Scenario) any { return s.Probe.Off }, true},

@@ -112,6 +112,10 @@ func (s *Scenario) Secrets() []string {
 	return slices.Clone(s.secrets)
 }
 
+// secretName matches the names of environment variables whose values are kept
+// from reports even where the scenario spells them out.
+var secretName = regexp.MustCompile(`(?i)passw|pwd|secret|token|credential|api_?key|private_?key`)
+
 var credentialHeaders = []string{"authorization", "proxy-authorization", "cookie", "x-api-key"}
 
 // collectSecrets gathers what Secrets returns; port stands in for ${port}.
@@ -131,6 +135,9 @@ func (s *Scenario) collectSecrets(port int) {
 			password, _ := u.User.Password()
 			found[password] = true
 			found[u.User.String()] = true
+		}
+		if name, ok := strings.CutPrefix(path, "target.command.env."); ok && secretName.MatchString(name) {
+			found[value] = true
 		}
 		if slices.Contains(credentialHeaders, strings.ToLower(path[strings.LastIndexByte(path, '.')+1:])) {
 			found[value] = true

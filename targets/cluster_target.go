@@ -192,10 +192,11 @@ func (c *Cluster) Stop(ctx context.Context) error {
 	if c.cancel == nil { // it never started
 		return nil
 	}
+	var err error
 	c.once.Do(func() {
 		c.counters.usages() // while they can be measured
 		close(c.stopping)
-		c.main.Stop(ctx)
+		err = stopMain(ctx, c.main)
 		for _, w := range c.counters.workers() {
 			// One that has just ended by itself is what was wanted.
 			_ = proc.Signal(w.ID, os.Kill)
@@ -204,7 +205,7 @@ func (c *Cluster) Stop(ctx context.Context) error {
 		c.wg.Wait()
 		c.counters.close()
 	})
-	return nil
+	return err
 }
 
 // Log is the file that the output of master and workers goes to.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hachaos/hachaos/loadgen/clock"
+	"github.com/hachaos/hachaos/reports/units"
 	"github.com/hachaos/hachaos/targets/proc"
 	"github.com/shirou/gopsutil/v3/process"
 )
@@ -70,12 +71,8 @@ func (c *Command) Start(context.Context) error {
 		return fmt.Errorf("open the command's log: %w", err)
 	}
 	defer log.Close()
-	env := slices.Clone(c.opts.Env)
-	for _, name := range slices.Sorted(maps.Keys(c.config.Env)) {
-		env = append(env, name+"="+c.config.Env[name])
-	}
 	c.main, err = proc.Start(proc.Command{
-		Path: c.config.Run[0], Args: c.config.Run[1:], Env: env, Dir: c.config.Dir, Stdout: log, Stderr: log,
+		Path: c.config.Run[0], Args: c.config.Run[1:], Env: c.env(), Dir: c.config.Dir, Stdout: log, Stderr: log,
 	})
 	if err != nil {
 		return err
@@ -85,6 +82,15 @@ func (c *Command) Start(context.Context) error {
 	}
 	c.wg.Go(c.monitor)
 	return nil
+}
+
+// env is the environment of the command and of its reload.
+func (c *Command) env() []string {
+	env := slices.Clone(c.opts.Env)
+	for _, name := range slices.Sorted(maps.Keys(c.config.Env)) {
+		env = append(env, name+"="+c.config.Env[name])
+	}
+	return env
 }
 
 // URL implements [Target].
@@ -115,7 +121,15 @@ func (c *Command) Stop(ctx context.Context) error {
 	close(c.stop)
 	c.wg.Wait()
 	c.look() // the last usages
-	c.main.Stop(ctx)
+	return stopMain(ctx, c.main)
+}
+
+// stopMain stops a process. The error says that force was needed.
+func stopMain(ctx context.Context, p *proc.Process) error {
+	begin := clock.Now()
+	if p.Stop(ctx) {
+		return fmt.Errorf("pid %d had not ended %s after SIGTERM and was killed", p.PID(), units.FormatDuration(clock.Since(begin)))
+	}
 	return nil
 }
 
@@ -231,7 +245,7 @@ func (c *Command) askReload(ctx context.Context) error {
 		return fmt.Errorf("reload: %w", err)
 	}
 	defer log.Close()
-	p, err := proc.Start(proc.Command{Path: r.Run[0], Args: r.Run[1:], Env: c.opts.Env, Dir: c.config.Dir, Stdout: log, Stderr: log})
+	p, err := proc.Start(proc.Command{Path: r.Run[0], Args: r.Run[1:], Env: c.env(), Dir: c.config.Dir, Stdout: log, Stderr: log})
 	if err != nil {
 		return fmt.Errorf("reload: %w", err)
 	}

@@ -107,10 +107,10 @@ func (s *Single) Stop(ctx context.Context) error {
 	s.mu.Lock()
 	close(s.stop)
 	s.mu.Unlock()
-	s.current().Process.Stop(ctx) // none comes after it
+	err := stopMain(ctx, s.current().Process) // none comes after it
 	s.wg.Wait()
 	s.counters.close()
-	return nil
+	return err
 }
 
 func (s *Single) current() *life {

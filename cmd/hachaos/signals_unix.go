@@ -7,4 +7,6 @@ import (
 	"syscall"
 )
 
+var brokenPipe = []os.Signal{syscall.SIGPIPE}
+
 var interrupts = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}

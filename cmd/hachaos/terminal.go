@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/hachaos/hachaos/reports"
 	"github.com/hachaos/hachaos/scenarios"
@@ -44,6 +45,10 @@ func textOptions(w io.Writer) reports.TextOptions {
 	return opts
 }
 
+// sameSignal is within what time a second signal is the first one again:
+// timeout(1) sends it to the process and then to its group.
+const sameSignal = 200 * time.Millisecond
+
 // interruptible returns a context that the first SIGINT, SIGTERM or SIGHUP ends,
 // with a [scenarios.SignalError] as its cause. A second one ends the process at
 // once; the guard puts back and ends what is left.
@@ -51,23 +56,32 @@ func interruptible(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, interrupts...)
+	// A closed standard output must not cost the report: with this, writing to it
+	// is an error like any other, and no signal that ends the process.
+	pipes := make(chan os.Signal, 1)
+	signal.Notify(pipes, brokenPipe...)
 	done := make(chan struct{})
 	go func() {
-		for n := 0; ; n++ {
+		var first time.Time
+		for {
 			select {
 			case <-done:
 				return
 			case sig := <-signals:
 				name := signalName(sig)
-				if n > 0 {
+				switch {
+				case first.IsZero():
+					first = time.Now()
+					cancel(&scenarios.SignalError{Signal: name})
+				case time.Since(first) > sameSignal:
 					os.Exit(reports.SignalExitCode(name))
 				}
-				cancel(&scenarios.SignalError{Signal: name})
 			}
 		}
 	}()
 	return ctx, func() {
 		signal.Stop(signals)
+		signal.Stop(pipes)
 		close(done)
 		cancel(nil)
 	}
