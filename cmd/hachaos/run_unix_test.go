@@ -323,3 +323,153 @@ chaos:
 	}
 	await(t, "the end of the run's processes", 60*time.Second, func() bool { return len(left(t, run)) == 0 })
 }
+
+// hidden returns the pid of a hidden process of the run: its guard or prober.
+func hidden(t *testing.T, controller int, word string) int {
+	t.Helper()
+	table, err := proc.ReadTable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range table.Tree(table[controller].ID) {
+		if strings.HasSuffix(proc.Cmdline(p.PID), " "+word) {
+			return p.PID
+		}
+	}
+	t.Fatalf("there is no %s", word)
+	return 0
+}
+
+// TestKilledGuard ends a run whose guard is killed at once, and without a trace:
+// the controller does the guard's work.
+func TestKilledGuard(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("looks into /proc")
+	}
+	dir := t.TempDir()
+	cmd, out := play(t, dir, "run", write(t, dir, "frozen.yaml", `
+name: frozen
+target:
+  command:
+    run: [sh, -c, "sleep 777 & exec \"$0\" \"$@\"", node, "${env:REPO}/testdata/node/cluster.js"]
+    env: {PORT: "${port}"}
+    url: "http://127.0.0.1:${port}/"
+load: [{name: main, closed: {concurrency: 2}, duration: 60s}]
+chaos: [{name: freeze, pause: {match: "sleep 777"}, at: 500ms, for: 50s}]
+`), "-o", "r.json")
+	await(t, "the freeze", 60*time.Second, func() bool { return strings.Contains(out.String(), "freeze#1") })
+	run := runOf(t, cmd.Process.Pid)
+	if err := syscall.Kill(hidden(t, cmd.Process.Pid, "guard"), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // its exit code is looked at
+	if code := cmd.ProcessState.ExitCode(); code != 3 || !strings.Contains(out.String(), "the guard has ended") {
+		t.Errorf("exit code %d:\n%s", code, out)
+	}
+	if n := len(left(t, run)); n != 0 {
+		t.Errorf("%d processes are left", n)
+	}
+	if folders, _ := filepath.Glob(filepath.Join(dir, "hachaos-*")); len(folders) > 0 {
+		t.Errorf("left behind: %v", folders)
+	}
+	if r := readReport(t, filepath.Join(dir, "r.json")); r.Verdict != reports.Error {
+		t.Errorf("verdict %s", r.Verdict)
+	}
+}
+
+// TestKilledProber shows that a run nobody watched to its end passes nothing.
+func TestKilledProber(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("looks into /proc")
+	}
+	dir := t.TempDir()
+	cmd, out := play(t, dir, "run", write(t, dir, "blind.yaml", `
+name: blind
+target: {single: {}}
+load: [{name: main, closed: {concurrency: 2}, duration: 5s}]
+chaos:
+  - {name: note, exec: {run: ["true"]}, at: 200ms}
+  - {name: crash, kill: {}, at: 3s}
+slo: [downtime < 1s, outages == 0]
+`), "-o", "r.json")
+	await(t, "the load", 60*time.Second, func() bool { return strings.Contains(out.String(), "note#1") })
+	if err := syscall.Kill(hidden(t, cmd.Process.Pid, "probe"), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // its exit code is looked at
+	if code := cmd.ProcessState.ExitCode(); code != 4 || !strings.Contains(out.String(), "the prober ended") {
+		t.Errorf("exit code %d:\n%s", code, out)
+	}
+	r := readReport(t, filepath.Join(dir, "r.json"))
+	if r.Verdict != reports.Inconclusive || r.Faults[1].RecoveryS != nil {
+		t.Errorf("verdict %s, recovery %v", r.Verdict, r.Faults[1].RecoveryS)
+	}
+}
+
+// TestCommandOfAFaultDiesWithTheController kills hachaos while a fault's command
+// runs: it goes too.
+func TestCommandOfAFaultDiesWithTheController(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("looks into /proc")
+	}
+	dir := t.TempDir()
+	cmd, _ := play(t, dir, "run", write(t, dir, "exec.yaml", `
+name: exec
+target: {single: {}}
+load: [{name: main, closed: {concurrency: 1}, duration: 60s}]
+chaos: [{name: hang, exec: {run: [sh, -c, "echo $$ > pid.tmp; mv pid.tmp pid; sleep 888"]}, at: 200ms}]
+`))
+	var pid int
+	await(t, "the command", 60*time.Second, func() bool {
+		text, err := os.ReadFile(filepath.Join(dir, "pid"))
+		if err != nil {
+			return false
+		}
+		_, err = fmt.Sscan(string(text), &pid)
+		return err == nil
+	})
+	command, err := proc.Lookup(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed
+	await(t, "the end of the command and its child", 20*time.Second, func() bool {
+		table, err := proc.ReadTable()
+		return err == nil && len(table.OfRun("", []proc.ID{command.ID})) == 0
+	})
+	if files, _ := filepath.Glob(filepath.Join(dir, "hachaos-*")); len(files) > 0 {
+		await(t, "the run's files to go", 20*time.Second, func() bool {
+			files, _ = filepath.Glob(filepath.Join(dir, "hachaos-*"))
+			return len(files) == 0
+		})
+	}
+}
+
+// TestClosedOutput keeps the report although nobody reads what is printed.
+func TestClosedOutput(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "quick.yaml", `
+name: quick
+target: {single: {}}
+warmup: 0s
+load: [{name: main, closed: {concurrency: 1}, duration: 500ms}]
+`)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	defer w.Close()
+	cmd := exec.Command(filepath.Join(binary, name()), "run", "quick.yaml", "-o", "r.json")
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, w, w
+	_ = cmd.Run() // its exit code is looked at
+	if code := cmd.ProcessState.ExitCode(); code != 3 {
+		t.Errorf("exit code %d, want 3: an output could not be written", code)
+	}
+	if got := readReport(t, filepath.Join(dir, "r.json")); got.Verdict != reports.Pass {
+		t.Errorf("verdict %s", got.Verdict)
+	}
+}
