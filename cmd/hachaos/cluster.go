@@ -52,7 +52,7 @@ reload, or SIGUSR2). SIGTERM lets it finish what it has and ends it.`,
 	flags.StringVar(&f.listen, "listen", "127.0.0.1:8080", "`ADDRESS` to serve; port 0 chooses one")
 	flags.StringVar(&f.workers, "workers", "max", "number of workers, or max for one per processor")
 	flags.IntVar(&f.threads, "threads", 1, "processors that a worker uses at once")
-	flags.StringVar(&f.pass, "dispatch", "handoff", "how connections reach workers: handoff, shared or reuseport")
+	flags.StringVar(&f.pass, "dispatch", "handoff", "how connections reach workers: handoff, shared, reuseport or proxy")
 	flags.DurationVar(&f.work, "work", 0, "processor time that each request burns")
 	flags.Uint64Var(&f.seed, "seed", 0, "seed of the application's random crashes")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log more")

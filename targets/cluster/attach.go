@@ -52,7 +52,7 @@ func (m *master) serveWorker(wire *wire) error {
 		case taken, dropped:
 			m.dispatch.said(member, f)
 		case ready:
-			m.post(func() { m.becameReady(w) })
+			m.post(func() { m.becameReady(w, int(f.x)) })
 		case leaving:
 			m.post(func() { m.goesByItself(w) })
 		}
@@ -85,7 +85,7 @@ func (m *master) attach(wire *wire) (*worker, *member, error) {
 	mem := &member{wire: wire}
 	if !m.ask(func() {
 		if w = m.find(int(f.x), int(f.n), int(f.m)); w != nil {
-			mem.entry = w.entry
+			mem.entry, mem.slot = w.entry, w.slot.number
 			w.member = mem
 		}
 	}) {

@@ -18,6 +18,7 @@ func (c *Config) SetDefaults() {
 	setDefault(&c.Restart.MinUptime, units.Duration(time.Second))
 	setDefault(&c.ReadyTimeout, units.Duration(3*time.Second))
 	setDefault(&c.KillTimeout, units.Duration(5*time.Second))
+	c.setProxyDefaults()
 	c.App.SetDefaults()
 }
 
@@ -34,8 +35,8 @@ func (c *Config) Check(report func(path, message string)) {
 	if c.Workers < 0 || c.Workers > 1024 {
 		report("workers", "workers is a number from 1 to 1024 or max")
 	}
-	if !slices.Contains([]string{"handoff", "shared", "reuseport"}, c.Dispatch) {
-		report("dispatch", fmt.Sprintf("%q is not one of handoff, shared and reuseport", c.Dispatch))
+	if !slices.Contains([]string{"handoff", "shared", "reuseport", "proxy"}, c.Dispatch) {
+		report("dispatch", fmt.Sprintf("%q is not one of handoff, shared, reuseport and proxy", c.Dispatch))
 	}
 	if c.Threads < 1 {
 		report("threads", "threads is a number from 1")
@@ -60,5 +61,6 @@ func (c *Config) Check(report func(path, message string)) {
 	if c.KillTimeout <= 0 {
 		report("kill_timeout", "kill_timeout must be longer than 0s")
 	}
+	c.checkProxy(report)
 	c.App.Check(func(path, message string) { report("app."+path, message) })
 }

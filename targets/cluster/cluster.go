@@ -4,10 +4,11 @@
 // [RunMaster] is the whole master and [RunWorker] a whole worker; both are
 // commands of the same binary. The master starts workers (spawn.go, restart.go),
 // each of which dials it over a socket (wire.go, link.go) and says when it is
-// ready. Connections come to a worker in one of three ways: the master accepts
+// ready. Connections come to a worker in one of four ways: the master accepts
 // them and hands them over (dispatch_handoff.go), all workers accept on one
-// inherited listener (dispatch_shared.go), or each slot has a listener of its own
-// on the same port (dispatch_reuseport.go). [Client] asks a running master for
+// inherited listener (dispatch_shared.go), each slot has a listener of its own on
+// the same port (dispatch_reuseport.go), or the master passes requests on as an
+// HTTP proxy (dispatch_proxy.go). [Client] asks a running master for
 // its status and gives it orders (control.go).
 //
 // What workers count survives them in a page that they share with the master,

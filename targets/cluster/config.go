@@ -13,7 +13,15 @@ import (
 // Config describes a reference cluster.
 type Config struct {
 	Workers      Workers        `yaml:"workers" json:"workers,omitzero" jsonschema:"description=Number of worker processes or max for one per processor,default=max"`
-	Dispatch     string         `yaml:"dispatch" json:"dispatch,omitempty" jsonschema:"description=How connections reach workers,enum=handoff,enum=shared,enum=reuseport,default=handoff"`
+	Dispatch     string         `yaml:"dispatch" json:"dispatch,omitempty" jsonschema:"description=How connections reach workers,enum=handoff,enum=shared,enum=reuseport,enum=proxy,default=handoff"`
+	Balance      string         `yaml:"balance" json:"balance,omitempty" jsonschema:"description=How the proxy chooses a worker,enum=round-robin,enum=weighted-round-robin,enum=least-connections,enum=least-response-time,enum=ip-hash,enum=random,enum=random-two,default=least-connections"`
+	Weights      []int          `yaml:"weights" json:"weights,omitempty" jsonschema:"description=Weights of the workers by slot; 1 for those not listed (proxy)"`
+	Backup       []int          `yaml:"backup" json:"backup,omitempty" jsonschema:"description=Slots that are used only when the others fail (proxy)"`
+	SlowStart    units.Duration `yaml:"slow_start" json:"slow_start,omitempty" jsonschema:"description=Time over which a new worker's weight grows to all of it (proxy),default=0s"`
+	Retry        Retry          `yaml:"retry" json:"retry,omitzero" jsonschema:"description=When a request is sent to another worker (proxy)"`
+	Passive      Passive        `yaml:"passive" json:"passive,omitzero" jsonschema:"description=When a worker that fails requests is passed over (proxy)"`
+	Timeouts     Timeouts       `yaml:"timeouts" json:"timeouts,omitzero" jsonschema:"description=How long each phase of a request may take (proxy)"`
+	Limits       Limits         `yaml:"limits" json:"limits,omitzero" jsonschema:"description=How large a request may be (proxy)"`
 	Threads      int            `yaml:"threads" json:"threads,omitempty" jsonschema:"description=Processors a worker uses at once (GOMAXPROCS),minimum=1,default=1"`
 	App          app.Config     `yaml:"app" json:"app,omitzero" jsonschema:"description=The reference application that workers run"`
 	Restart      Restart        `yaml:"restart" json:"restart,omitzero" jsonschema:"description=Whether and when a worker that ended is replaced"`

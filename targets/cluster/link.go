@@ -30,8 +30,8 @@ type link struct {
 	once   sync.Once
 
 	mu    sync.Mutex
-	wire  *wire // nil while there is no master
-	ready bool
+	wire  *wire  // nil while there is no master
+	ready *frame // nil until it is
 }
 
 // handedConn is a connection as it was handed over, unread.
@@ -50,7 +50,7 @@ func (l *link) say(f frame) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if f.kind == ready {
-		l.ready = true
+		l.ready = &f
 	}
 	if l.wire != nil {
 		_ = l.wire.send(f, -1) // a master that is gone needs no telling
@@ -100,8 +100,8 @@ func (l *link) dial() (*wire, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	err = w.send(frame{kind: hello, x: uint32(l.config.Slot), n: uint64(l.config.Life), m: uint64(os.Getpid())}, -1)
-	if err == nil && l.ready {
-		err = w.send(frame{kind: ready}, -1)
+	if err == nil && l.ready != nil {
+		err = w.send(*l.ready, -1)
 	}
 	if err != nil {
 		w.close()

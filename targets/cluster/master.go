@@ -69,6 +69,9 @@ type member struct {
 	wire  *wire
 	entry *page.Entry
 
+	slot int
+	port int // that it listens on: proxy's
+
 	// What follows is handoff's.
 	untaken *client
 	stalled uint64 // the connection that was taken back and not dropped yet
@@ -175,6 +178,8 @@ func newMaster(o Options) (m *master, err error) {
 		m.dispatch, err = newShared(ln)
 	case "reuseport":
 		m.dispatch, err = newReuseport(ln, len(m.slots))
+	case "proxy":
+		m.dispatch, err = newProxy(ln, o.Config, o.Seed, o.Log)
 	default:
 		m.dispatch, err = newHandoff(ln, o.Config.Threads, o.Log)
 	}

@@ -110,13 +110,14 @@ func (m *master) kill(w *worker) {
 	_ = w.Signal(os.Kill) // it may have ended already, which is as good
 }
 
-// becameReady lets a worker take requests.
-func (m *master) becameReady(w *worker) {
+// becameReady lets a worker take requests, at its port if it has one.
+func (m *master) becameReady(w *worker, port int) {
 	if w.state != Starting || w.member == nil {
 		return
 	}
 	w.timer.Stop()
 	w.state = Serving
+	w.member.port = port
 	w.entry.SetReady(true)
 	m.dispatch.join(w.member)
 	close(w.ready)

@@ -19,7 +19,7 @@ type kind uint32
 // From worker to master.
 const (
 	hello   kind = iota + 1 // the first frame: x slot, n life, m pid
-	ready                   // it takes requests from now on
+	ready                   // it takes requests from now on, at port x if it has one
 	taken                   // it has the connection n and is about to read it
 	dropped                 // it left the connection n unread, since the master took it back
 	leaving                 // it was told by somebody else to go

@@ -17,6 +17,7 @@ import (
 
 	"github.com/hachaos/hachaos/targets/app"
 	"github.com/hachaos/hachaos/targets/page"
+	"github.com/hachaos/hachaos/targets/port"
 	"golang.org/x/sys/unix"
 )
 
@@ -101,7 +102,7 @@ func (p *workerProcess) run(ctx context.Context) error {
 	server := app.NewServer(p.app, p.log)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(ln) }()
-	p.link.say(frame{kind: ready})
+	p.link.say(frame{kind: ready, x: uint32(ln.Addr().(*net.TCPAddr).Port)})
 	if after, code, ok := p.app.Crash(); ok {
 		time.AfterFunc(after, func() { os.Exit(code) })
 	}
@@ -123,6 +124,13 @@ func (p *workerProcess) run(ctx context.Context) error {
 
 // listener is where the worker's connections come from.
 func (p *workerProcess) listener() (net.Listener, error) {
+	if p.Dispatch == "proxy" {
+		ln, err := port.Listen("127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		return &sweptListener{ln}, nil
+	}
 	addr, err := net.ResolveTCPAddr("tcp", p.Address)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,171 @@
+//go:build unix
+
+package cluster
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/hachaos/hachaos/loadgen/clock"
+	"github.com/hachaos/hachaos/targets/cluster/balance"
+)
+
+// errNobody says that there is no worker to ask.
+var errNobody = errors.New("no worker is there")
+
+// keepIdle is how many idle connections to a worker are kept.
+const keepIdle = 256
+
+// pool is the workers that requests can be sent to.
+type pool struct {
+	config Config
+
+	mu         sync.Mutex
+	picker     balance.Picker
+	upstreams  []*upstream // by slot; in a reload a slot may have two
+	candidates []balance.Candidate
+	chosen     []*upstream // of candidates
+}
+
+// upstream is one worker before which the proxy stands. What follows member
+// belongs to the pool.
+type upstream struct {
+	member    *member
+	transport *http.Transport
+	since     clock.Time
+
+	leaving  bool
+	inFlight int
+	latency  balance.EWMA
+	fails    int        // since failedAt
+	failedAt clock.Time // the first of them
+	until    clock.Time // it is passed over until then
+}
+
+func newPool(c Config, seed uint64) (*pool, error) {
+	picker, err := balance.New(c.Balance, seed)
+	return &pool{config: c, picker: picker}, err
+}
+
+func (p *pool) join(m *member) {
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(m.port))
+	dialer := net.Dialer{Timeout: p.config.Timeouts.Connect.Std()}
+	u := &upstream{member: m, since: clock.Now(), transport: &http.Transport{
+		DialContext:         dialTo(&dialer, address),
+		MaxIdleConnsPerHost: keepIdle, MaxIdleConns: keepIdle, IdleConnTimeout: clientIdle / 2,
+		DisableCompression: true,
+	}}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.upstreams = append(p.upstreams, u)
+	slices.SortStableFunc(p.upstreams, func(a, b *upstream) int { return a.member.slot - b.member.slot })
+}
+
+// leave sends nothing more to a worker. Requests that it has go on.
+func (p *pool) leave(m *member) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, u := range p.upstreams {
+		if u.member == m {
+			u.leaving = true
+			u.transport.CloseIdleConnections()
+		}
+	}
+	p.upstreams = slices.DeleteFunc(p.upstreams, func(u *upstream) bool { return u.leaving })
+}
+
+func (p *pool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, u := range p.upstreams {
+		u.transport.CloseIdleConnections()
+	}
+	p.upstreams = nil
+}
+
+// pick chooses a worker that was not tried yet: one in use; else a backup; else
+// one that failed lately, since trying it is better than giving up.
+func (p *pool) pick(key string, tried []*upstream) (*upstream, error) {
+	now := clock.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fresh := func(u *upstream) bool { return !slices.Contains(tried, u) }
+	good := func(u *upstream) bool { return fresh(u) && now >= u.until }
+	backup := func(u *upstream) bool { return slices.Contains(p.config.Backup, u.member.slot) }
+	for _, use := range []func(*upstream) bool{
+		func(u *upstream) bool { return good(u) && !backup(u) },
+		good,
+		fresh,
+	} {
+		if u := p.among(use, key, now); u != nil {
+			u.inFlight++
+			return u, nil
+		}
+	}
+	return nil, errNobody
+}
+
+// among chooses among those to use, one in each slot.
+func (p *pool) among(use func(*upstream) bool, key string, now clock.Time) *upstream {
+	p.candidates, p.chosen = p.candidates[:0], p.chosen[:0]
+	for _, u := range p.upstreams {
+		n := len(p.chosen)
+		if !use(u) || n > 0 && p.chosen[n-1].member.slot == u.member.slot {
+			continue
+		}
+		weight := balance.Ramp(now.Sub(u.since), p.config.SlowStart.Std())
+		if i := u.member.slot - 1; i < len(p.config.Weights) {
+			weight *= float64(p.config.Weights[i])
+		}
+		p.candidates = append(p.candidates, balance.Candidate{Slot: u.member.slot, Weight: weight, InFlight: u.inFlight, Latency: u.latency.Value()})
+		p.chosen = append(p.chosen, u)
+	}
+	if len(p.chosen) == 0 {
+		return nil
+	}
+	return p.chosen[p.picker.Pick(p.candidates, key)]
+}
+
+// answered notes when a worker answered.
+func (p *pool) answered(u *upstream, took time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	u.latency.Add(time.Duration(clock.Now()), took)
+}
+
+// failed notes that a worker did not: after max_fails within fail_timeout it is
+// passed over for as long.
+func (p *pool) failed(u *upstream) {
+	now, window := clock.Now(), p.config.Passive.FailTimeout.Std()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now.Sub(u.failedAt) > window {
+		u.fails, u.failedAt = 0, now
+	}
+	if u.fails++; u.fails >= p.config.Passive.MaxFails {
+		u.fails, u.until = 0, now.Add(window)
+	}
+}
+
+// release ends a request.
+func (p *pool) release(u *upstream) {
+	p.mu.Lock()
+	u.inFlight--
+	last := u.leaving && u.inFlight == 0
+	p.mu.Unlock()
+	if last {
+		u.transport.CloseIdleConnections()
+	}
+}
+
+// left tells whether a worker takes no more requests.
+func (p *pool) left(u *upstream) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return u.leaving
+}

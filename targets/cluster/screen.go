@@ -1,0 +1,150 @@
+//go:build unix
+
+package cluster
+
+import (
+	"bytes"
+	"net"
+	"strconv"
+	"strings"
+)
+
+// screenedListener refuses requests that two servers may read as different
+// ones, which net/http accepts: with Content-Length and Transfer-Encoding, with
+// a line that ends without a carriage return, or with a folded line (RFC 9112
+// §2.2, §5.2, §6.3).
+type screenedListener struct {
+	net.Listener
+	limit int // of a header, in bytes
+}
+
+func (l *screenedListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &screen{Conn: c, limit: l.limit}, nil
+}
+
+// screen hands a request's header on once it is complete and was looked at.
+//
+// It follows bodies by their Content-Length. A chunked body, or a connection
+// that is upgraded, has an end that it does not see: it lets all through from
+// then on, and the proxy serves no further request on that connection.
+type screen struct {
+	net.Conn
+	limit   int
+	in      []byte // read and not handed on
+	passed  int    // so many bytes of in may be handed on
+	body    int64  // bytes to come that are no header
+	through bool   // all may be handed on
+}
+
+// malformed is what the server reads instead of a request that is refused: it
+// answers 400 and closes.
+const malformed = "refused\r\n\r\n"
+
+func (s *screen) Read(p []byte) (int, error) {
+	for s.passed == 0 && len(p) > 0 {
+		if s.through || s.body > 0 {
+			if len(s.in) == 0 {
+				return s.readBody(p)
+			}
+			s.passed = len(s.in)
+			if !s.through {
+				s.passed = int(min(int64(s.passed), s.body))
+				s.body -= int64(s.passed)
+			}
+			break
+		}
+		if s.header() {
+			break
+		}
+		b := make([]byte, 4096)
+		n, err := s.Conn.Read(b)
+		s.in = append(s.in, b[:n]...)
+		if err != nil && n == 0 {
+			return 0, err
+		}
+	}
+	n := copy(p, s.in[:s.passed])
+	s.in, s.passed = s.in[n:], s.passed-n
+	return n, nil
+}
+
+func (s *screen) readBody(p []byte) (int, error) {
+	if !s.through && int64(len(p)) > s.body {
+		p = p[:s.body]
+	}
+	n, err := s.Conn.Read(p)
+	if !s.through {
+		s.body -= int64(n)
+	}
+	return n, err
+}
+
+// header looks whether a header is complete, and lets it pass if so.
+func (s *screen) header() bool {
+	end := bytes.Index(s.in, []byte("\r\n\r\n"))
+	bare := bareLine(s.in, end)
+	switch {
+	case bare:
+		s.in, s.through = []byte(malformed), true
+		s.passed = len(s.in)
+		return true
+	case end < 0 && len(s.in) > s.limit: // the server refuses that by itself
+		s.passed, s.through = len(s.in), true
+		return true
+	case end < 0:
+		return false
+	}
+	length, through, ok := framing(string(s.in[:end]))
+	if !ok {
+		s.in, through = []byte(malformed), true
+		end = len(s.in) - 4
+	}
+	s.passed, s.body, s.through = end+4, length, through
+	return true
+}
+
+// bareLine tells whether a line of the header ends without a carriage return.
+func bareLine(b []byte, end int) bool {
+	if end >= 0 {
+		b = b[:end]
+	}
+	for i, c := range b {
+		if c == '\n' && (i == 0 || b[i-1] != '\r') {
+			return true
+		}
+	}
+	return false
+}
+
+// framing reads how long a request's body is; through says that its end cannot
+// be told, ok that its header leaves no doubt.
+func framing(header string) (length int64, through, ok bool) {
+	lengths, encodings := 0, 0
+	for i, line := range strings.Split(header, "\r\n") {
+		name, value, _ := strings.Cut(line, ":")
+		switch {
+		case i == 0:
+			continue
+		case strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t"), strings.ContainsRune(line, '\r'):
+			return 0, true, false
+		}
+		switch value = strings.Trim(value, " \t"); strings.ToLower(strings.Trim(name, " \t")) {
+		case "content-length":
+			lengths++
+			n, err := strconv.ParseUint(value, 10, 62)
+			if err != nil {
+				return 0, true, false
+			}
+			length = int64(n)
+		case "transfer-encoding":
+			encodings++
+		case "upgrade":
+			through = true
+		}
+	}
+	return length, through || encodings > 0, lengths+encodings <= 1
+}
