@@ -15,6 +15,9 @@ import (
 type Processor struct {
 	busy *atomic.Int64 // tokens in use, where others can see it
 
+	// released, unless nil, is called after each release.
+	released func()
+
 	mu    sync.Mutex
 	free  int
 	lines [2][]chan struct{} // a closed channel has got the token
@@ -74,8 +77,19 @@ func (p *Processor) wait(ctx context.Context, line int) error {
 	return ctx.Err()
 }
 
+// OnRelease sets what is called after each release, by whoever releases. It is
+// to be set before the processor is used.
+func (p *Processor) OnRelease(f func()) { p.released = f }
+
 // Release gives a token back: to whoever is next.
 func (p *Processor) Release() {
+	p.pass()
+	if p.released != nil {
+		p.released()
+	}
+}
+
+func (p *Processor) pass() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	line := p.turn

@@ -293,3 +293,24 @@ func TestApplicationCrashesByItself(t *testing.T) {
 		}
 	}
 }
+
+// Clients that keep their connections must not starve those that come anew: both
+// get their share, whatever the poller of a computing worker makes of it.
+func TestKeptConnectionsDoNotStarveNewOnes(t *testing.T) {
+	f := start(t, masterOptions{Config: config(2, "handoff", 2*time.Millisecond)})
+	kept := f.load(30, true)
+	if !kept.after(100) {
+		t.Fatal("no load")
+	}
+	fresh := f.load(10, false)
+	before := kept.good.Load()
+	if !fresh.after(300) {
+		t.Fatalf("%d new connections were answered, and %d requests on kept ones meanwhile", fresh.good.Load(), kept.good.Load()-before)
+	}
+	during := kept.good.Load() - before
+	fresh.end()
+	kept.end()
+	if during > 300*10 {
+		t.Errorf("300 new connections were answered, and %d requests on kept ones meanwhile", during)
+	}
+}

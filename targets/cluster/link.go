@@ -79,7 +79,7 @@ func (l *link) keep() {
 			time.Sleep(redialEvery) // there is nothing to wait on that would tell
 			continue
 		}
-		l.hear(w)
+		_ = w.hear(l.handle) // it ends when the master does, however
 		l.mu.Lock()
 		l.wire = nil
 		l.mu.Unlock()
@@ -111,31 +111,36 @@ func (l *link) dial() (*wire, error) {
 	return w, nil
 }
 
-// hear follows the master until its end.
-func (l *link) hear(w *wire) {
-	for {
-		f, fd, err := w.receive()
-		if err != nil {
-			return
-		}
-		switch f.kind {
-		case handed:
-			if fd < 0 {
-				continue
-			}
-			select {
-			case l.handed <- handedConn{fd, f.n}:
-			default: // a new master cannot know that one is waiting here
-				unix.Close(fd)
-				l.say(frame{kind: dropped, n: f.n})
-			}
-		case drain:
-			if f.x == 1 {
-				l.last.Store(true)
-			}
-			l.once.Do(func() { close(l.leave) })
-		case exit:
-			os.Exit(int(f.x))
-		}
+// look handles what the master has sent by now.
+func (l *link) look() {
+	l.mu.Lock()
+	w := l.wire
+	l.mu.Unlock()
+	if w != nil {
+		w.look(l.handle)
 	}
+}
+
+// handle does what the master says.
+func (l *link) handle(f frame, fd int) error {
+	switch f.kind {
+	case handed:
+		if fd < 0 {
+			return nil
+		}
+		select {
+		case l.handed <- handedConn{fd, f.n}:
+		default: // a new master cannot know that one is waiting here
+			unix.Close(fd)
+			l.say(frame{kind: dropped, n: f.n})
+		}
+	case drain:
+		if f.x == 1 {
+			l.last.Store(true)
+		}
+		l.once.Do(func() { close(l.leave) })
+	case exit:
+		os.Exit(int(f.x))
+	}
+	return nil
 }

@@ -3,11 +3,13 @@
 package cluster
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -46,12 +48,16 @@ const frameSize = 24
 // frames, and open files along with them.
 type wire struct {
 	conn *net.UnixConn
-	in   [frameSize]byte
-	oob  []byte
+
+	taking sync.Mutex
+	in     [frameSize]byte
+	have   int // bytes of the next frame
+	file   int // the descriptor that came with it, or -1
+	oob    []byte
 }
 
 func newWire(conn *net.UnixConn) *wire {
-	return &wire{conn: conn, oob: make([]byte, unix.CmsgSpace(4))}
+	return &wire{conn: conn, file: -1, oob: make([]byte, unix.CmsgSpace(4))}
 }
 
 // dialWire connects a worker to its master.
@@ -79,31 +85,82 @@ func (w *wire) send(f frame, fd int) error {
 	return err
 }
 
-// receive returns the next frame and the descriptor that came with it, or -1.
-// The other side's end is io.EOF. One goroutine receives.
-func (w *wire) receive() (f frame, fd int, err error) {
-	fd = -1
-	for have := 0; have < frameSize; {
-		n, oobn, _, _, err := w.conn.ReadMsgUnix(w.in[have:], w.oob)
-		switch {
-		case err == nil && n == 0:
-			err = io.EOF
-		case err == nil && oobn > 0:
-			fd, err = descriptor(w.oob[:oobn])
-		}
-		if err != nil {
-			if fd >= 0 {
-				unix.Close(fd)
-			}
-			return f, -1, err
-		}
-		have += n
+// hear calls handle for each frame, with the descriptor that came with it or -1,
+// until the other side ends (io.EOF), the deadline passes, or handle returns an
+// error, which it then returns.
+func (w *wire) hear(handle func(frame, int) error) error {
+	raw, err := w.conn.SyscallConn()
+	if err != nil {
+		return err
 	}
-	f.kind = kind(binary.LittleEndian.Uint32(w.in[0:]))
-	f.x = binary.LittleEndian.Uint32(w.in[4:])
-	f.n = binary.LittleEndian.Uint64(w.in[8:])
-	f.m = binary.LittleEndian.Uint64(w.in[16:])
-	return f, fd, nil
+	var failed error
+	err = raw.Read(func(fd uintptr) bool {
+		failed = w.take(int(fd), handle)
+		return failed != nil
+	})
+	return cmp.Or(err, failed)
+}
+
+// look handles what has come by now. Go's poller may be late by milliseconds in
+// a process that computes; who knows a good moment need not wait for it.
+func (w *wire) look(handle func(frame, int) error) {
+	if raw, err := w.conn.SyscallConn(); err == nil {
+		// What fails here fails in hear as well, which tells of it.
+		_ = raw.Control(func(fd uintptr) { _ = w.take(int(fd), handle) })
+	}
+}
+
+// take handles frames until there is none for now, when it returns nil.
+func (w *wire) take(fd int, handle func(frame, int) error) error {
+	w.taking.Lock()
+	defer w.taking.Unlock()
+	for {
+		n, oobn, _, _, err := unix.Recvmsg(fd, w.in[w.have:], w.oob, unix.MSG_DONTWAIT|closeOnExec)
+		switch {
+		case err == unix.EAGAIN:
+			return nil
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return err
+		case n == 0:
+			return io.EOF
+		case oobn > 0:
+			if w.file, err = descriptor(w.oob[:oobn]); err != nil {
+				return err
+			}
+		}
+		if w.have += n; w.have < frameSize {
+			continue
+		}
+		f := frame{
+			kind: kind(binary.LittleEndian.Uint32(w.in[0:])),
+			x:    binary.LittleEndian.Uint32(w.in[4:]),
+			n:    binary.LittleEndian.Uint64(w.in[8:]),
+			m:    binary.LittleEndian.Uint64(w.in[16:]),
+		}
+		file := w.file
+		w.have, w.file = 0, -1
+		if err := handle(f, file); err != nil {
+			return err
+		}
+	}
+}
+
+// errEnoughHeard ends hear after one frame.
+var errEnoughHeard = errors.New("enough")
+
+// receive returns the next frame and the descriptor that came with it, or -1.
+// The other side's end is io.EOF.
+func (w *wire) receive() (f frame, fd int, err error) {
+	err = w.hear(func(got frame, file int) error {
+		f, fd = got, file
+		return errEnoughHeard
+	})
+	if errors.Is(err, errEnoughHeard) {
+		return f, fd, nil
+	}
+	return frame{}, -1, err
 }
 
 func descriptor(oob []byte) (int, error) {

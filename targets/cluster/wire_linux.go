@@ -10,6 +10,9 @@ import (
 // wireNetwork keeps message boundaries (SOCK_SEQPACKET).
 const wireNetwork = "unixpacket"
 
+// closeOnExec keeps received descriptors from children.
+const closeOnExec = unix.MSG_CMSG_CLOEXEC
+
 // peer returns the pid of the process at the other end, as the kernel knows it,
 // and an error if it belongs to another user.
 func (w *wire) peer() (pid int, err error) {

@@ -97,6 +97,8 @@ func (p *workerProcess) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// A worker that computes hears of its next connection between two requests.
+	p.app.Processor().OnRelease(p.link.look)
 	go p.link.keep()
 	go app.ReportMemory(ctx, p.entry)
 	server := app.NewServer(p.app, p.log)
