@@ -93,6 +93,10 @@ func (c *httpClient) do(q *request, deadline clock.Time, o *outcome) {
 	o.kept, o.connected, o.written, o.first, o.server = false, 0, 0, 0, nil
 	reused := c.reusable()
 	answered, err := c.exchange(q, deadline, o)
+	if err == errStale {
+		reused = false
+		answered, err = c.exchange(q, deadline, o)
+	}
 	if err != nil && reused && !answered && c.engine.retry && q.idempotent && lost(err) {
 		o.retried = true
 		_, err = c.exchange(q, deadline, o)
@@ -114,8 +118,8 @@ func lost(err error) bool {
 // closed it or said something unasked. Over TLS only an end counts: what has
 // come may be a session ticket.
 func (c *httpClient) reusable() bool {
-	if c.conn == nil {
-		return false
+	if c.conn == nil || c.direct() {
+		return c.conn != nil
 	}
 	p := &c.wire.peeker
 	if c.wire.peek() && !p.end && (p.idle || c.engine.tls != nil) {
@@ -124,6 +128,10 @@ func (c *httpClient) reusable() bool {
 	c.drop()
 	return false
 }
+
+// direct tells whether requests are sent by the connection's next read, which
+// looks at it before.
+func (c *httpClient) direct() bool { return direct && c.conn == net.Conn(c.wire) }
 
 // exchange sends q on the connection, or on a new one, and reads the answer. It
 // tells whether a byte of an answer came. After an error there is no
@@ -134,7 +142,8 @@ func (c *httpClient) exchange(q *request, deadline clock.Time, o *outcome) (answ
 			c.drop()
 		}
 	}()
-	if c.conn == nil {
+	fresh := c.conn == nil
+	if fresh {
 		if err := c.connect(deadline); err != nil {
 			return false, err
 		}
@@ -146,17 +155,28 @@ func (c *httpClient) exchange(q *request, deadline clock.Time, o *outcome) (answ
 		return false, err
 	}
 	before := c.reader.Received()
-	n, writeErr := c.conn.Write(q.raw)
-	o.out += int64(n)
-	if writeErr != nil && !lost(writeErr) {
-		return false, writeErr
+	c.wire.first = 0
+	var n int
+	var writeErr error
+	direct := c.direct()
+	if direct {
+		c.wire.pend(q.raw, fresh)
+	} else {
+		n, writeErr = c.conn.Write(q.raw)
+		if c.engine.observed {
+			o.written = clock.Now()
+		}
 	}
-	if c.engine.observed {
-		o.written = clock.Now()
-		c.wire.first = 0
+	if writeErr != nil && !lost(writeErr) {
+		o.out += int64(n)
+		return false, writeErr
 	}
 	// A server may answer and close before it has read the whole request.
 	res, err := c.reader.Next(q.method)
+	if direct {
+		n, o.written, writeErr = c.wire.asked()
+	}
+	o.out += int64(n)
 	found := len(q.body) == 0
 	if err == nil {
 		found, err = c.readBody(q, o)
@@ -246,11 +266,7 @@ func (c *httpClient) connect(deadline clock.Time) error {
 	if err != nil {
 		return err
 	}
-	w, err := newWire(tcp)
-	if err != nil {
-		tcp.Close()
-		return err
-	}
+	w := newWire(tcp)
 	c.wire, c.conn = w, w
 	c.current.Store(w)
 	if c.aborted.Load() {

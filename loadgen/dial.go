@@ -2,7 +2,6 @@ package loadgen
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/netip"
 	"strconv"
@@ -47,7 +46,7 @@ func newDialer(host, port string) (*dialer, error) {
 
 // dial connects by the deadline. Of several addresses it tries the one that
 // answered last first, and the others for an equal share of what time is left.
-func (d *dialer) dial(ctx context.Context, deadline clock.Time) (*net.TCPConn, error) {
+func (d *dialer) dial(ctx context.Context, deadline clock.Time) (*socket, error) {
 	addrs, err := d.resolve(ctx, deadline)
 	if err != nil {
 		return nil, err
@@ -57,25 +56,16 @@ func (d *dialer) dial(ctx context.Context, deadline clock.Time) (*net.TCPConn, e
 	for i := range addrs {
 		at := (first + i) % len(addrs)
 		left := deadline.Sub(clock.Now())
-		nd := net.Dialer{KeepAlive: -1, Deadline: time.Now().Add(left / time.Duration(len(addrs)-i))}
-		conn, err := nd.DialTCP(ctx, "tcp", d.local, addrs[at])
+		conn, err := dialSocket(ctx, d, addrs[at], deadline.Add(-left+left/time.Duration(len(addrs)-i)))
 		if err == nil {
 			d.lucky.Store(int32(at))
-			return conn, d.size(conn)
+			return conn, nil
 		}
 		if firstErr == nil {
 			firstErr = err
 		}
 	}
 	return nil, firstErr
-}
-
-// size sets the buffers of a new connection.
-func (d *dialer) size(conn *net.TCPConn) error {
-	if d.buffers == 0 {
-		return nil
-	}
-	return errors.Join(conn.SetReadBuffer(d.buffers), conn.SetWriteBuffer(d.buffers))
 }
 
 func (d *dialer) resolve(ctx context.Context, deadline clock.Time) ([]netip.AddrPort, error) {

@@ -34,4 +34,9 @@ func (p *peeker) init() {
 }
 
 // peek looks at the connection. false: it could not be looked at.
-func (w *wire) peek() bool { return w.raw.Control(w.peeker.look) == nil }
+func (w *wire) peek() bool {
+	if w.peeker.look == nil {
+		w.peeker.init()
+	}
+	return w.raw.Control(w.peeker.look) == nil
+}

@@ -5,6 +5,7 @@ package loadgen
 // request is then sent once more.
 type peeker struct{ idle, data, end bool }
 
-func (p *peeker) init() { p.idle = true }
-
-func (w *wire) peek() bool { return true }
+func (w *wire) peek() bool {
+	w.peeker.idle = true
+	return true
+}

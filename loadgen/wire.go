@@ -2,9 +2,7 @@ package loadgen
 
 import (
 	"errors"
-	"net"
 	"os"
-	"syscall"
 	"time"
 
 	"github.com/hachaos/hachaos/loadgen/clock"
@@ -15,24 +13,20 @@ import (
 // that is armed may be too early, left by an earlier request; when it strikes,
 // the right one is armed and the call goes on.
 type wire struct {
-	*net.TCPConn
-	raw      syscall.RawConn
+	*socket
 	deadline clock.Time
 	armed    clock.Time // 0: none
 	peeker   peeker
 	stamp    bool       // note in first when the next byte comes
 	first    clock.Time // 0: none has come since it was set to 0
+	pending  bool       // the next Read sends first; see pend
 }
 
-func newWire(conn *net.TCPConn) (*wire, error) {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	w := &wire{TCPConn: conn, raw: raw}
-	w.peeker.init()
-	return w, nil
-}
+// errStale says that a kept connection had ended, or spoken unasked, before the
+// request was sent on it.
+var errStale = errors.New("the kept connection had ended")
+
+func newWire(conn *socket) *wire { return &wire{socket: conn} }
 
 // until moves the deadline of all that follows.
 func (w *wire) until(deadline clock.Time) error {
@@ -56,7 +50,13 @@ func (w *wire) early(err error) bool {
 
 func (w *wire) Read(b []byte) (int, error) {
 	for {
-		n, err := w.TCPConn.Read(b)
+		var n int
+		var err error
+		if w.pending {
+			n, err = w.ask(b)
+		} else {
+			n, err = w.socket.Read(b)
+		}
 		if err == nil || n > 0 || !w.early(err) {
 			if w.stamp && w.first == 0 {
 				w.first = clock.Now()
@@ -69,7 +69,7 @@ func (w *wire) Read(b []byte) (int, error) {
 func (w *wire) Write(b []byte) (int, error) {
 	sent := 0
 	for {
-		n, err := w.TCPConn.Write(b[sent:])
+		n, err := w.socket.Write(b[sent:])
 		sent += n
 		if err == nil || !w.early(err) {
 			return sent, err

@@ -10,6 +10,7 @@
 package clock
 
 import (
+	"context"
 	"math"
 	"time"
 )
@@ -34,6 +35,19 @@ func (t Time) Sub(u Time) time.Duration { return time.Duration(t - u) }
 
 // Since returns the time elapsed since t.
 func Since(t Time) time.Duration { return Now().Sub(t) }
+
+// SleepUntil waits for the moment t, by Go's timers, which may be late by a
+// millisecond. It returns false if ctx ended first.
+func SleepUntil(ctx context.Context, t Time) bool {
+	timer := time.NewTimer(t.Sub(Now()))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
 
 // calibrate reads the system's clock between two readings of Go's and keeps
 // the pair that lay closest together: a preemption in between would else
