@@ -83,7 +83,7 @@ func Conduct(ctx context.Context, score Score) ([]Event, error) {
 	})()
 	var wg sync.WaitGroup
 	for _, shot := range score.Shots {
-		if !sleepUntil(ctx, score.Epoch.Add(shot.At)) {
+		if !clock.SleepUntil(ctx, score.Epoch.Add(shot.At)) {
 			break
 		}
 		wg.Go(func() { c.play(ctx, injecting, shot) })
@@ -143,7 +143,7 @@ func (c *conductor) playLasting(ctx, injecting context.Context, e Event, shot Sh
 		e.State = Done
 		c.observe(e)
 		if d := shot.Fault.For.Std(); d > 0 {
-			sleepUntil(ctx, c.Epoch.Add(e.Start+d))
+			clock.SleepUntil(ctx, c.Epoch.Add(e.Start+d))
 		} else {
 			<-ctx.Done()
 		}
@@ -209,16 +209,4 @@ func (c *conductor) observe(e Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.Observe(e)
-}
-
-// sleepUntil waits for a moment; false if ctx ended first.
-func sleepUntil(ctx context.Context, t clock.Time) bool {
-	timer := time.NewTimer(t.Sub(clock.Now()))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
-	}
 }

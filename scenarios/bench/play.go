@@ -182,7 +182,7 @@ func (b *bench) send(parent context.Context) (clock.Time, error) {
 	ctx, cut := context.WithCancel(parent)
 	defer cut()
 	b.cut = cut
-	if !sleepUntil(ctx, b.epoch) {
+	if !clock.SleepUntil(ctx, b.epoch) {
 		return clock.Now(), nil
 	}
 	if c.Limit > 0 {
@@ -200,18 +200,6 @@ func (b *bench) send(parent context.Context) (clock.Time, error) {
 		err = nil
 	}
 	return over, err
-}
-
-// sleepUntil waits for a moment; false if ctx ended first.
-func sleepUntil(ctx context.Context, t clock.Time) bool {
-	timer := time.NewTimer(t.Sub(clock.Now()))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // outcome makes the report.

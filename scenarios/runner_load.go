@@ -1,0 +1,213 @@
+package scenarios
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hachaos/hachaos/chaos"
+	"github.com/hachaos/hachaos/loadgen"
+	"github.com/hachaos/hachaos/loadgen/clock"
+	"github.com/hachaos/hachaos/reports"
+)
+
+// load runs warm-up, load, prober and faults, until all of them are over.
+func (r *run) load(ctx context.Context) error {
+	r.tell(func(p Progress) { p.Phase("warming up") })
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+
+	begin := clock.Now().Add(max(lead-r.scenario.Warmup.Std(), 0))
+	r.epoch = begin.Add(r.scenario.Warmup.Std())
+	r.started = time.Now().Add(r.epoch.Sub(clock.Now()))
+	if err := r.startProber(ctx); err != nil {
+		return err
+	}
+	defer r.endProber()
+	if err := r.makeGenerators(); err != nil {
+		return err
+	}
+	faults, callOff := context.WithCancelCause(ctx)
+	defer callOff(nil)
+
+	var background sync.WaitGroup
+	background.Go(func() { r.playFaults(faults, ctx, cancel) })
+	ticking, stopTicking := context.WithCancel(ctx)
+	background.Go(func() { r.tick(ticking, cancel) })
+
+	var failed error
+	if clock.SleepUntil(ctx, begin) {
+		failed = r.sendAll(ctx)
+	}
+	over := clock.Now()
+	if length, known := r.scenario.Duration(); known && ctx.Err() == nil {
+		over = r.epoch.Add(length) // what came after was only waited for
+	}
+	// A fault that is in force is put back before anything else.
+	callOff(chaos.ErrOver)
+	stopTicking()
+	background.Wait()
+	r.over = over
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return failed
+}
+
+// sendAll lets every stream send, and returns when the last one is over.
+func (r *run) sendAll(ctx context.Context) error {
+	errs := make([]error, len(r.generators))
+	var wg sync.WaitGroup
+	for i, g := range r.generators {
+		wg.Go(func() { errs[i] = g.Run(ctx) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// startProber starts the prober beside the load, unless the scenario has none.
+func (r *run) startProber(ctx context.Context) error {
+	if r.scenario.Probe.Off {
+		return nil
+	}
+	request := loadgen.Request{}
+	if requests := r.scenario.Load[0].Requests; len(requests) > 0 {
+		request = requests[0]
+	}
+	var err error
+	// It outlasts the end of ctx: what it has in flight then is still answered, or
+	// not, and that is what a report of a run that was ended is about.
+	r.prober, err = loadgen.StartProber(context.WithoutCancel(ctx), loadgen.ProberOptions{
+		Command: append(slices.Clone(r.player.Self), "probe"), Env: r.env(),
+		URL: r.subject.URL(), Request: request, Probe: r.scenario.Probe.Probe, Epoch: r.epoch,
+	})
+	if err != nil {
+		return err
+	}
+	if length, known := r.scenario.Duration(); known {
+		r.prober.Stop(r.epoch.Add(length))
+	}
+	return nil
+}
+
+// endProber lets the prober send no more, and waits for what it has in flight.
+// One that ended early leaves a time unobserved, and the report says so.
+func (r *run) endProber() {
+	if r.prober == nil {
+		return
+	}
+	if r.over == 0 {
+		r.prober.Kill() // the load has not even begun
+	} else {
+		r.prober.Stop(r.over)
+	}
+	if err := r.prober.Wait(); err != nil && r.over != 0 {
+		r.mu.Lock()
+		r.blind = err.Error()
+		r.mu.Unlock()
+	}
+}
+
+// makeGenerators prepares the streams. Each draws from a seed of its own.
+func (r *run) makeGenerators() error {
+	for i := range r.scenario.Load {
+		g, err := loadgen.New(loadgen.Options{
+			URL: r.subject.URL(), Epoch: r.epoch, Stream: r.scenario.Load[i], Seed: r.seed + uint64(i),
+		})
+		if err != nil {
+			return fmt.Errorf("load %s: %w", r.scenario.Load[i].Name, err)
+		}
+		r.generators = append(r.generators, g)
+	}
+	return nil
+}
+
+// playFaults looks at the baseline when the warm-up is over and then injects
+// faults until ctx ends, which is when the load is over; whole is the run's
+// context, which end ends.
+func (r *run) playFaults(ctx, whole context.Context, end context.CancelCauseFunc) {
+	if !clock.SleepUntil(ctx, r.epoch) {
+		return
+	}
+	if err := r.checkBaseline(); err != nil {
+		end(err)
+		return
+	}
+	length, _ := r.scenario.Duration()
+	events, err := chaos.Conduct(ctx, chaos.Score{
+		Shots:   chaos.Plan(r.seed, r.scenario.Chaos, length),
+		Epoch:   r.epoch,
+		Target:  r.subject.chaos,
+		Journal: r.guard,
+		Observe: r.observeFault,
+		Cut:     whole,
+	})
+	r.mu.Lock()
+	r.faults = events
+	r.mu.Unlock()
+	if err != nil {
+		end(err)
+	}
+}
+
+// observeFault notes a fault as it happens. A lasting one comes twice.
+func (r *run) observeFault(e chaos.Event) {
+	r.subject.stir()
+	r.mu.Lock()
+	if i := slices.IndexFunc(r.faults, func(old chaos.Event) bool { return old.ID == e.ID }); i >= 0 {
+		r.faults[i] = e
+	} else {
+		r.faults = append(r.faults, e)
+	}
+	r.mu.Unlock()
+	secrets := r.scenario.Secrets()
+	e.Detail, e.Error = reports.Redact(e.Detail, secrets...), reports.Redact(e.Error, secrets...)
+	r.tell(func(p Progress) { p.Fault(e) })
+}
+
+func (r *run) checkBaseline() error {
+	var warmup []reports.Warmup
+	for i, g := range r.generators {
+		s := g.Snapshot()
+		warmup = append(warmup, reports.Warmup{Stream: r.scenario.Load[i].Name, OK: s.WarmupOK, Failed: s.WarmupFailed})
+	}
+	return reports.CheckBaseline(r.scenario.SLO, warmup)
+}
+
+// tick looks at abort_if and shows the progress, once a second.
+func (r *run) tick(ctx context.Context, end context.CancelCauseFunc) {
+	length, _ := r.scenario.Duration()
+	ticker := time.NewTicker(tickEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		now := clock.Now().Sub(r.epoch)
+		part := r.result(nil)
+		part.Rates = nil // nobody looks at a projection before the end
+		part.Objectives = append(slices.Clone(part.Objectives), r.scenario.AbortIf...)
+		so := reports.Fold(part)
+		var rate float64
+		for _, g := range r.generators {
+			rate += g.Snapshot().Rate
+		}
+		shown := *so
+		shown.SLOs = so.SLOs[:len(r.scenario.SLO)] // abort_if is no objective
+		r.tell(func(p Progress) { p.Tick(now, length, &shown, rate) })
+		if now <= 0 {
+			continue
+		}
+		for i, o := range r.scenario.AbortIf {
+			if v := so.SLOs[len(r.scenario.SLO)+i].Value; v != nil && o.Holds(*v) {
+				end(&abortError{o.Expr})
+				return
+			}
+		}
+	}
+}

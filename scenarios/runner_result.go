@@ -1,0 +1,93 @@
+package scenarios
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/hachaos/hachaos/loadgen/clock"
+	"github.com/hachaos/hachaos/reports"
+	"github.com/hachaos/hachaos/targets"
+)
+
+// result gathers what was measured so far. failure is what ended the run, nil
+// if it goes on or went well.
+func (r *run) result(failure error) reports.Run {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	end := r.over
+	if end == 0 {
+		end = clock.Now()
+	}
+	res := reports.Run{
+		Scenario:    r.describeScenario(),
+		Started:     r.started,
+		Environment: environment(r.player.Version),
+		Target:      r.describeTarget(),
+		Faults:      slices.Clone(r.faults),
+		Objectives:  r.scenario.SLO,
+		Warnings:    slices.Clone(r.warnings),
+		Blind:       r.blind,
+		Secrets:     r.scenario.Secrets(),
+		Resources:   resources(r.usages),
+	}
+	if b := r.scenario.Budget; b != nil {
+		res.Budget = &reports.BudgetPolicy{Objective: float64(b.Objective), Window: b.Window.Std()}
+	}
+	for name, rate := range r.scenario.Rates {
+		if res.Rates == nil {
+			res.Rates = map[string]float64{}
+		}
+		res.Rates[name] = float64(rate)
+	}
+	var signal *SignalError
+	var abort *abortError
+	switch {
+	case errors.As(failure, &signal):
+		res.Interrupted = signal.Signal
+	case errors.As(failure, &abort):
+		res.Aborted = abort.expr
+	case errors.Is(failure, context.Canceled):
+		res.Interrupted = "the caller"
+	case failure != nil:
+		res.Failure = failure.Error()
+	}
+	if r.started.IsZero() {
+		res.Started = time.Now()
+		return res
+	}
+	if res.Duration = end.Sub(r.epoch); res.Duration <= 0 {
+		res.Duration = 0
+		return res
+	}
+	for _, g := range r.generators {
+		res.Loads = append(res.Loads, g.Recording())
+	}
+	if r.prober != nil {
+		res.Probes = r.prober.Recordings(r.epoch.Add(res.Duration))
+	}
+	res.Ready, res.Events = r.history(res.Duration)
+	return res
+}
+
+// history turns the target's changes until end into the course of its ready
+// workers and into events of the report.
+func (r *run) history(end time.Duration) ([]reports.ReadyCount, []reports.Event) {
+	var ready []reports.ReadyCount
+	var events []reports.Event
+	changes := slices.Clone(r.changes)
+	slices.SortStableFunc(changes, func(a, b targets.Change) int { return cmp.Compare(a.At, b.At) })
+	for _, c := range changes {
+		at := c.At.Sub(r.epoch)
+		if at > end {
+			break // the target was being stopped
+		}
+		ready = append(ready, reports.ReadyCount{At: at, Ready: c.Ready})
+		if at >= 0 {
+			events = append(events, reports.Event{AtS: at.Seconds(), Source: c.Source, What: c.What})
+		}
+	}
+	return ready, events
+}
