@@ -8,7 +8,7 @@
 // of their own, and open load records how late it was.
 //
 // Where the time goes: of a request on a kept connection, against a server on
-// another processor, nine tenths are spent in the kernel's read and write, and of
+// another processor, seven tenths are spent in the kernel's read and write, and of
 // one on a new connection four fifths in making and ending it. What was worth
 // saving was calls: on Linux a socket is made without package net, which asks for
 // both addresses and starts a goroutine to watch every connect, and one visit to

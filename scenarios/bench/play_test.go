@@ -123,12 +123,16 @@ func TestTargets(t *testing.T) {
 		"json": `{"method":"GET","url":"URL/a?b=%20c","header":{"X-A":["one"]}}` + "\n" + `{"method":"POST","url":"URL/p","body":"YSBib2R5"}` + "\n",
 	} {
 		t.Run(name, func(t *testing.T) {
+			mu.Lock()
 			clear(got)
+			mu.Unlock()
 			file := filepath.Join(dir, name)
 			if err := os.WriteFile(file, []byte(strings.ReplaceAll(text, "URL", srv.URL)), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			out, _ := mustPlay(t, Options{Targets: file, Requests: 60, Concurrency: 4, KeepAlive: true, NoProbe: true}, "")
+			mu.Lock()
+			defer mu.Unlock()
 			one, two := got[seen{"GET", "/a?b=%20c", "one", ""}], got[seen{"POST", "/p", "", "a body"}]
 			if one+two != 60 || one == 0 || two == 0 || out.Recording.OK != 60 || out.Page.Path != "2 targets" {
 				t.Errorf("%v, %d good", got, out.Recording.OK)
