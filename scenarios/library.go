@@ -25,7 +25,7 @@ type Entry struct {
 // read: the baseline, then what breaks more and more.
 var libraryOrder = []string{
 	"steady", "worker-crash", "random-exit", "single-crash", "single-restart",
-	"cluster-no-restart", "rolling-reload", "freeze", "proxy-retry", "single-vs-cluster",
+	"cluster-no-restart", "rolling-reload", "freeze", "proxy-retry", "single-vs-cluster", "balancing",
 }
 
 // Library lists the built-in scenarios.
