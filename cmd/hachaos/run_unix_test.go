@@ -116,6 +116,19 @@ load: [{name: main, closed: {concurrency: 4}, duration: 60s}]
 chaos: [{name: freeze, pause: {workers: 1}, at: 500ms, for: 50s}]
 `
 
+// needNode skips a test on a machine without Node.js, and fails it in CI, which
+// has installed what the tests need.
+func needNode(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("node"); err == nil {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatal("node is not installed, although CI installs it (.ci/needs)")
+	}
+	t.Skip("node is not installed (apt-get install nodejs)")
+}
+
 // TestKilledController kills hachaos in mid-run while a worker is frozen: soon
 // nothing of the run is left, though it could not tidy up itself.
 func TestKilledController(t *testing.T) {
@@ -124,8 +137,8 @@ func TestKilledController(t *testing.T) {
 	}
 	for _, c := range []struct{ name, scenario string }{{"cluster", frozenCluster}, {"command", frozenCommand}} {
 		t.Run(c.name, func(t *testing.T) {
-			if _, err := exec.LookPath("node"); err != nil && c.name == "command" {
-				t.Skip("node is not installed")
+			if c.name == "command" {
+				needNode(t)
 			}
 			dir := t.TempDir()
 			cmd, out := play(t, dir, "run", write(t, dir, "frozen.yaml", c.scenario))
@@ -346,6 +359,7 @@ func TestKilledGuard(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("looks into /proc")
 	}
+	needNode(t)
 	dir := t.TempDir()
 	cmd, out := play(t, dir, "run", write(t, dir, "frozen.yaml", `
 name: frozen
