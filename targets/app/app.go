@@ -87,6 +87,12 @@ func (a *App) Crash() (after time.Duration, code int, ok bool) {
 	return a.crash, code, true
 }
 
+// Start takes the time that the application is configured to take before it
+// serves. It returns false if ctx ended first.
+func (a *App) Start(ctx context.Context) bool {
+	return a.config.Start <= 0 || sleep(ctx, a.config.Start.Std())
+}
+
 // Drain lets /health and /ready fail and every answer close its connection.
 func (a *App) Drain() { a.draining.Store(true) }
 

@@ -17,6 +17,9 @@ func (c *Config) Check(report func(path, message string)) {
 	if c.Wait < 0 {
 		report("wait", "wait is negative")
 	}
+	if c.Start < 0 {
+		report("start", "start is negative")
+	}
 	if c.Crash == nil {
 		return
 	}

@@ -63,11 +63,14 @@ func RunSingle(ctx context.Context, in io.Reader, out io.Writer, log *slog.Logge
 	if err != nil {
 		return err
 	}
+	app := New(Options{Config: c.Config, Threads: c.Threads, Seed: c.Seed, Slot: 1, Life: c.Life, Entry: entry})
+	if !app.Start(ctx) {
+		return nil
+	}
 	ln, err := port.Listen(c.Listen)
 	if err != nil {
 		return err
 	}
-	app := New(Options{Config: c.Config, Threads: c.Threads, Seed: c.Seed, Slot: 1, Life: c.Life, Entry: entry})
 	server := NewServer(app, log)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(ln) }()

@@ -101,6 +101,9 @@ func (p *workerProcess) run(ctx context.Context) error {
 	p.app.Processor().OnRelease(p.link.look)
 	go p.link.keep()
 	go app.ReportMemory(ctx, p.entry)
+	if !p.start(ctx) {
+		return nil
+	}
 	server := app.NewServer(p.app, p.log)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(ln) }()
@@ -122,6 +125,23 @@ func (p *workerProcess) run(ctx context.Context) error {
 		p.log.Warn("connections were cut off", "worker", p.Slot, "connections", cut)
 	}
 	return nil
+}
+
+// start takes the application's time to start. It returns false if the worker
+// is to leave before.
+func (p *workerProcess) start(ctx context.Context) bool {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		select {
+		case <-p.link.leave:
+			cancel()
+		case <-stop:
+		}
+	}()
+	return p.app.Start(ctx)
 }
 
 // listener is where the worker's connections come from.
