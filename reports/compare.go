@@ -18,6 +18,7 @@ type Side struct {
 	Figures []Figure `json:"figures"`
 
 	first *Report
+	runs  []*Report
 }
 
 // Figure is what one side came to in one metric.
@@ -137,7 +138,7 @@ func compareGroups(groups [][]*Report) *Comparison {
 // read is the same as one that was made.
 func (c *Comparison) forget() {
 	for i := range c.Sides {
-		c.Sides[i].first = nil
+		c.Sides[i].first, c.Sides[i].runs = nil, nil
 		for k := range c.Sides[i].Figures {
 			c.Sides[i].Figures[k].wide = nil
 		}

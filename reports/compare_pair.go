@@ -11,7 +11,11 @@ import (
 func newPair(from, to *Side) Pair {
 	p := Pair{From: from.Label, To: to.Label, Different: differences(from.first, to.first), Differences: []Difference{}}
 	for i, m := range compared {
-		p.Differences = append(p.Differences, difference(&from.Figures[i], &to.Figures[i], m.larger))
+		d := difference(&from.Figures[i], &to.Figures[i], m.larger)
+		if m.metric == "downtime" && d.Word == TooLittle {
+			d.byRepetition(from.runs, to.runs)
+		}
+		p.Differences = append(p.Differences, d)
 	}
 	return p
 }

@@ -76,7 +76,7 @@ func allThroughput(r *Report) *float64 {
 }
 
 func newSide(label string, runs []*Report) Side {
-	s := Side{Label: label, Name: sideName(runs[0]), Runs: len(runs), Figures: []Figure{}, first: runs[0]}
+	s := Side{Label: label, Name: sideName(runs[0]), Runs: len(runs), Figures: []Figure{}, first: runs[0], runs: runs}
 	for _, m := range compared {
 		f := Figure{Metric: m.metric, Unit: m.unit, Values: []*float64{}}
 		var values []float64

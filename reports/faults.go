@@ -150,8 +150,15 @@ func foldFaults(run *Run, ws []window, charged []charge) []Fault {
 	for i, e := range run.Faults {
 		faults[i] = newFault(e)
 	}
+	var down []float64
+	if rec := uptimeProbes(run.Probes); rec != nil {
+		_, down = chargeProbes(rec, ws)
+	}
 	for i, w := range ws {
 		f := &faults[w.index]
+		if down != nil {
+			f.DownS = known(down[i])
+		}
 		f.FailedRequests, f.RetriedRequests = charged[i].failed, charged[i].retried
 		f.RecoveryS = w.recovery()
 	}

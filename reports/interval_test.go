@@ -243,6 +243,26 @@ func TestStraddle(t *testing.T) {
 	}
 }
 
+// An objective on one stream is held against that stream's own interval.
+func TestStraddleOfStream(t *testing.T) {
+	run := crashes(1, 1, 1, 1, 1)
+	other := *run.Loads[0]
+	other.Stream, other.OK, other.Failed = "other", 950, 50
+	other.Sent = other.OK + other.Failed
+	for i, n := range []int32{4, 16, 9, 15, 6} {
+		at := time.Duration(3*i+3) * time.Second
+		other.Cells = append(other.Cells, cell(at, at, n))
+	}
+	run.Loads = append(run.Loads, &other)
+	name := run.Loads[0].Stream
+	run.Objectives = objectives("other.availability >= 94%", "other.error_rate < 4%", "other.availability >= 80%", name+".availability >= 99.9%")
+	r := Fold(run)
+	if len(r.Warnings) != 3 || !strings.HasPrefix(r.Warnings[0], "the limit of other.availability >= 94% lies inside the 95 % interval, 89.") ||
+		!strings.HasPrefix(r.Warnings[1], "the limit of other.error_rate < 4% lies inside") {
+		t.Errorf("%q", r.Warnings)
+	}
+}
+
 // Failures at a cut between two seconds are one block, and long ones too.
 func TestBlocks(t *testing.T) {
 	at := func(ms ...int) (all []lost) {

@@ -207,6 +207,7 @@ type Fault struct {
 	Detail          string   `json:"detail"`
 	FailedRequests  int64    `json:"failed_requests"`
 	RetriedRequests int64    `json:"retried_requests"`
+	DownS           *float64 `json:"down_s"` // downtime put down to it as requests are; null if nobody probed
 	RecoveryS       *float64 `json:"recovery_s"`
 	Error           string   `json:"error,omitempty"`
 

@@ -1,6 +1,11 @@
 package reports
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+
+	"github.com/hachaos/hachaos/loadgen"
+)
 
 // straddles returns a warning if the 95 % interval of the figure that an
 // objective is on has the objective's limit inside; "" if not, or if there is no
@@ -18,15 +23,12 @@ func straddles(o Objective, run *Run, r *Report) string {
 // intervalOf returns the interval of an objective's figure, in the metric's
 // unit; nil if there is none.
 func intervalOf(o Objective, run *Run, r *Report) *[2]float64 {
-	if o.Scope != "" {
-		return nil
-	}
 	a := &r.Availability
 	switch o.Metric {
 	case "availability":
-		return a.AvailabilityCI95
+		return availabilityInterval(o.Scope, run, a)
 	case "error_rate":
-		return complement(a.AvailabilityCI95, 1)
+		return complement(availabilityInterval(o.Scope, run, a), 1)
 	case "uptime":
 		return a.UptimeCI95
 	case "downtime":
@@ -35,6 +37,16 @@ func intervalOf(o Objective, run *Run, r *Report) *[2]float64 {
 		}
 	}
 	return nil
+}
+
+// availabilityInterval is that of the run or, with a scope, of one stream.
+func availabilityInterval(stream string, run *Run, a *Availability) *[2]float64 {
+	if stream == "" || a.AvailabilityCI95 == nil {
+		return a.AvailabilityCI95
+	}
+	alone := *run
+	alone.Loads = slices.DeleteFunc(slices.Clone(run.Loads), func(l *loadgen.Recording) bool { return l.Stream != stream })
+	return goodShare(requestLosses(&alone, faultWindows(run)))
 }
 
 // complement is the interval of 1 − share, of a whole.
