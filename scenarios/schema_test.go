@@ -17,6 +17,7 @@ import (
 	"github.com/hachaos/hachaos/loadgen"
 	"github.com/hachaos/hachaos/targets"
 	"github.com/hachaos/hachaos/targets/app"
+	"github.com/hachaos/hachaos/targets/app/protect"
 	"github.com/hachaos/hachaos/targets/cluster"
 	"github.com/invopop/jsonschema"
 	validator "github.com/santhosh-tekuri/jsonschema/v6"
@@ -91,10 +92,13 @@ func compare(t *testing.T, path string, s *jsonschema.Schema, typ reflect.Type) 
 // TestTagsAgreeWithDefaults compares the defaults that the tags, and so the
 // schema, tell with those that are filled in.
 func TestTagsAgreeWithDefaults(t *testing.T) {
+	full := func() app.Config {
+		return app.Config{Crash: &app.Crash{}, Pool: &protect.Pool{}, Retry: &protect.Retry{}, Breaker: &protect.Breaker{}, Cache: &app.Cache{}}
+	}
 	s := &Scenario{
 		Target: Target{
-			Cluster: &cluster.Config{App: app.Config{Crash: &app.Crash{}}},
-			Single:  &targets.SingleConfig{App: app.Config{Crash: &app.Crash{}}},
+			Cluster: &cluster.Config{App: full()},
+			Single:  &targets.SingleConfig{App: full()},
 			Command: &targets.CommandConfig{},
 		},
 		Load:   []loadgen.Stream{{Closed: &loadgen.Closed{}}, {Open: &loadgen.Open{}}},
