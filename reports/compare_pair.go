@@ -74,6 +74,26 @@ func tolerable(a, b *Figure) float64 {
 	return 0.5 * max(*a.Mean, *b.Mean)
 }
 
+// remarks are what stands beneath a pair's table: why a word is what it is, with
+// its metrics, and in what the sides differ.
+func (p *Pair) remarks() []string {
+	var reasons, list []string
+	metrics := map[string][]string{}
+	for _, d := range p.Differences {
+		if d.Reason != "" && metrics[d.Reason] == nil {
+			reasons = append(reasons, d.Reason)
+		}
+		metrics[d.Reason] = append(metrics[d.Reason], d.Metric)
+	}
+	for _, reason := range reasons {
+		list = append(list, strings.Join(metrics[reason], ", ")+": "+clean(reason))
+	}
+	if len(p.Different) > 0 {
+		list = append(list, "not the same: "+clean(strings.Join(p.Different, "; ")))
+	}
+	return list
+}
+
 // differences names in what two runs differ besides their outcome.
 func differences(a, b *Report) []string {
 	list := []string{}

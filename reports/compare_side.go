@@ -63,16 +63,20 @@ func slowestP99(r *Report) *float64 {
 	return slowest
 }
 
-// allThroughput is good answers per second of the run, over all streams.
+// allThroughput is good answers per second, summed over all streams, each of its
+// own time.
 func allThroughput(r *Report) *float64 {
-	var ok int64
+	var sum *float64
 	for _, l := range r.Load {
-		ok += l.Requests.OK
+		if l.ThroughputRPS != nil {
+			total := *l.ThroughputRPS
+			if sum != nil {
+				total += *sum
+			}
+			sum = &total
+		}
 	}
-	if len(r.Load) == 0 || r.DurationS <= 0 {
-		return nil
-	}
-	return known(float64(ok) / r.DurationS)
+	return sum
 }
 
 func newSide(label string, runs []*Report) Side {

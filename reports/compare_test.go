@@ -35,7 +35,7 @@ func playedRun(r *rand.Rand, bursts float64, slower float64) *Report {
 	failed := int64(rate * down)
 	rep.Load = []Load{{
 		Name: "main", Requests: Requests{Sent: all, OK: all - failed, Failed: failed},
-		LatencyMS: &Latency{P99: 100 * slower * math.Exp(0.1*r.NormFloat64())},
+		ThroughputRPS: known(float64(all-failed) / 60), LatencyMS: &Latency{P99: 100 * slower * math.Exp(0.1*r.NormFloat64())},
 	}}
 	rep.Availability = Availability{
 		Availability: known(float64(all-failed) / float64(all)), Uptime: known(1 - down/60), DowntimeS: known(down),

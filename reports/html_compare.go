@@ -1,7 +1,6 @@
 package reports
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/hachaos/hachaos/reports/units"
@@ -47,13 +46,9 @@ func sideTable(s *Side) htmlTable {
 
 func pairTable(p *Pair) htmlTable {
 	var rows [][]string
-	var more []string
 	for i := range p.Differences {
 		d := &p.Differences[i]
 		rows = append(rows, []string{clean(d.Metric), figureOr(d.Unit, d.From), figureOr(d.Unit, d.To), d.deltaText(), d.betweenText(), clean(string(d.Word))})
-		if reason := sentence(clean(d.Reason)); d.Reason != "" && !slices.Contains(more, reason) {
-			more = append(more, reason)
-		}
 	}
 	t := newHTMLTable(clean(p.To)+" against "+clean(p.From), "lnnnnl", []string{"Metric", p.From, p.To, "Difference", "99 % interval", p.To + " is"}, rows)
 	for i := range t.Rows {
@@ -64,8 +59,9 @@ func pairTable(p *Pair) htmlTable {
 			t.Rows[i][5].Class = "bad"
 		}
 	}
-	if len(p.Different) > 0 {
-		more = append(more, "Not the same: "+clean(strings.Join(p.Different, "; "))+".")
+	var more []string
+	for _, remark := range p.remarks() {
+		more = append(more, sentence(remark))
 	}
 	t.More = strings.Join(more, " ")
 	return t

@@ -2,7 +2,6 @@ package reports
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 
 	"github.com/hachaos/hachaos/chaos"
@@ -175,17 +174,7 @@ func latencyFigure(r *Report) htmlFigure {
 }
 
 func throughputFigure(r *Report) htmlFigure {
-	sum := 0.0
-	known := slices.ContainsFunc(r.Load, func(l Load) bool { return l.ThroughputRPS != nil })
-	for _, l := range r.Load {
-		if l.ThroughputRPS != nil {
-			sum += *l.ThroughputRPS
-		}
-	}
-	f := figureOf("throughput", "Throughput", nil, units.FormatRate)
-	if known {
-		f = figureOf("throughput", "Throughput", &sum, units.FormatRate)
-	}
+	f := figureOf("throughput", "Throughput", allThroughput(r), units.FormatRate)
 	f.Note = "good answers per second"
 	return f
 }

@@ -59,19 +59,8 @@ func (t *text) pair(p *Pair) {
 	}
 	t.WriteString("\n")
 	t.table([]string{"METRIC", p.From, p.To, "DIFFERENCE", "99 % INTERVAL", p.To + " IS"}, "lrrrrl", rows)
-	var reasons []string
-	metrics := map[string][]string{}
-	for _, d := range p.Differences {
-		if d.Reason != "" && metrics[d.Reason] == nil {
-			reasons = append(reasons, d.Reason)
-		}
-		metrics[d.Reason] = append(metrics[d.Reason], d.Metric)
-	}
-	for _, reason := range reasons {
-		t.linef("   %s", t.wrap(strings.Join(metrics[reason], ", ")+": "+clean(reason), 3, 5))
-	}
-	if len(p.Different) > 0 {
-		t.linef("   %s", t.wrap("not the same: "+clean(strings.Join(p.Different, "; ")), 3, 5))
+	for _, remark := range p.remarks() {
+		t.linef("   %s", t.wrap(remark, 3, 5))
 	}
 }
 
