@@ -164,7 +164,39 @@ func sumOf(values []float64) (sum, variance, above float64) {
 // variance, both above 0.
 func gammaQuantile(p, mean, variance float64) float64 {
 	scale := variance / mean
-	return scale * mathext.GammaIncRegInv(mean/scale, p)
+	return scale * gammaInverse(mean/scale, p)
+}
+
+// tail is from where on the library's inverse of the gamma distribution does not
+// find its way: it leaves the numbers above 0 and panics.
+const tail = 1e-9
+
+// gammaInverse returns x with P(shape, x) = p, the regularized lower incomplete
+// gamma function. Levels above 1 − 10⁻¹² count as that.
+func gammaInverse(shape, p float64) float64 {
+	switch {
+	case p <= 0:
+		return 0
+	case p > tail && p < 1-tail:
+		return mathext.GammaIncRegInv(shape, p)
+	}
+	p = min(p, 1-1e-12)
+	low, high := 0.0, shape
+	for mathext.GammaIncReg(shape, high) < p {
+		low, high = high, 2*high
+	}
+	for high-low > 1e-12*high {
+		middle := low + (high-low)/2
+		if middle <= low || middle >= high {
+			return low // there is no number between them
+		}
+		if mathext.GammaIncReg(shape, middle) < p {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return high
 }
 
 // tLevel returns the level at which the normal distribution has the quantile p of

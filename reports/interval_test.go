@@ -12,6 +12,7 @@ import (
 
 	"github.com/hachaos/hachaos/chaos"
 	"github.com/hachaos/hachaos/loadgen"
+	"gonum.org/v1/gonum/mathext"
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
@@ -217,6 +218,24 @@ func TestNoInterval(t *testing.T) {
 		a := Fold(c.run).Availability
 		if a.CI95Reason != c.want || a.AvailabilityCI95 != nil || a.UptimeCI95 != nil {
 			t.Errorf("got %q (%v, %v), want %q", a.CI95Reason, a.AvailabilityCI95, a.UptimeCI95, c.want)
+		}
+	}
+}
+
+// Levels that a draw of a projection reaches with few repetitions; the inverse of
+// the library ends the process there.
+func TestGammaInverse(t *testing.T) {
+	for _, shape := range []float64{1e-3, 0.5, 4.0451, 4.6592, 100, 1e5} {
+		last := 0.0
+		for _, p := range []float64{0, 1e-300, 0x1.ec82dac30a022p-109, 1e-30, 1e-15, 1e-9, 1e-6, 0.025, 0.5, 0.975, 1 - 1e-9, 1 - 1e-11, 1} {
+			x := gammaInverse(shape, p)
+			if !(x >= last) || math.IsInf(x, 0) {
+				t.Errorf("shape %v, level %v: %v after %v", shape, p, x, last)
+			}
+			if got := mathext.GammaIncReg(shape, x); x > 0 && p < 1 && math.Abs(got-p) > 1e-6*p+1e-15 {
+				t.Errorf("shape %v: the level of %v is %v, want %v", shape, x, got, p)
+			}
+			last = x
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/hachaos/hachaos/reports/units"
 )
@@ -113,7 +114,7 @@ func jsonError(b []byte, err error) error {
 		}
 		return fmt.Errorf("it is no JSON at %s: %w%s", position(b, syntax.Offset), err, hint)
 	case errors.As(err, &kind):
-		return fmt.Errorf("%s at %s is a %s, which does not fit there", fieldName(kind.Field), position(b, kind.Offset), kind.Value)
+		return fmt.Errorf("%s at %s is %s, which does not fit there", fieldName(kind.Field), position(b, kind.Offset), article(kind.Value))
 	}
 	return err
 }
@@ -193,4 +194,12 @@ func (t *Timeline) check() error {
 	notNil(&t.ProbeFailed)
 	notNil(&t.WorkersReady)
 	return nil
+}
+
+// article puts "a" or "an" before a word.
+func article(word string) string {
+	if strings.ContainsAny(word[:min(1, len(word))], "aeiou") {
+		return "an " + word
+	}
+	return "a " + word
 }
