@@ -32,6 +32,9 @@ type Options struct {
 	Slot    int
 	Life    int
 	Entry   *page.Entry // where it counts
+
+	MaxInFlight int           // requests that it works on at once; 0: no limit
+	Wait        time.Duration // how long one on a kept connection waits for that
 }
 
 // App answers requests: / burns the configured work and says its pid, /health
@@ -40,6 +43,7 @@ type Options struct {
 type App struct {
 	config    Config
 	processor *Processor
+	room      *room // nil: no limit
 	entry     *page.Entry
 	pid       string
 	hello     string
@@ -52,6 +56,7 @@ func New(o Options) *App {
 	a := &App{
 		config:    o.Config,
 		processor: NewProcessor(o.Threads, &o.Entry.Busy),
+		room:      newRoom(o.MaxInFlight, o.Wait),
 		entry:     o.Entry,
 		pid:       strconv.Itoa(os.Getpid()),
 		// Of one length for all workers: ab counts answers of another as failed.
@@ -120,6 +125,10 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *App) work(w http.ResponseWriter, r *http.Request, arrival *Arrival) {
+	if !a.enter(w, r, arrival) {
+		return
+	}
+	defer a.room.leave()
 	a.entry.InFlight.Add(1)
 	defer a.entry.InFlight.Add(-1)
 	if !a.takeIn(w, r, arrival) {

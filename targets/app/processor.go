@@ -111,6 +111,7 @@ func (p *Processor) pass() {
 // none.
 type Arrival struct {
 	processor *Processor
+	room      atomic.Pointer[room] // in which it has a place
 	state     atomic.Int32
 }
 
@@ -130,6 +131,7 @@ func (a *Arrival) Unread() bool { return a != nil && a.state.Load() == unread }
 func (a *Arrival) Blocked() {
 	if a != nil && a.state.CompareAndSwap(unread, ended) {
 		a.processor.Release()
+		a.takePlace().leave()
 	}
 }
 
@@ -141,11 +143,12 @@ func (a *Arrival) Read() {
 	}
 }
 
-// End gives the token back, if it is still there.
+// End gives back the token, and the place, if they are still there.
 func (a *Arrival) End() {
 	if a.take() {
 		a.processor.Release()
 	}
+	a.takePlace().leave()
 }
 
 // take passes the token to the caller, who has to release it; false if it is

@@ -18,6 +18,7 @@ func (c *Config) SetDefaults() {
 	setDefault(&c.Restart.MinUptime, units.Duration(time.Second))
 	setDefault(&c.ReadyTimeout, units.Duration(3*time.Second))
 	setDefault(&c.KillTimeout, units.Duration(5*time.Second))
+	c.setQueueDefaults()
 	c.setProxyDefaults()
 	c.App.SetDefaults()
 }
@@ -61,6 +62,7 @@ func (c *Config) Check(report func(path, message string)) {
 	if c.KillTimeout <= 0 {
 		report("kill_timeout", "kill_timeout must be longer than 0s")
 	}
+	c.checkQueue(report)
 	c.checkProxy(report)
 	c.App.Check(func(path, message string) { report("app."+path, message) })
 }

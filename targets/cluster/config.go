@@ -22,6 +22,8 @@ type Config struct {
 	Passive      Passive        `yaml:"passive" json:"passive,omitzero" jsonschema:"description=When a worker that fails requests is passed over (proxy)"`
 	Timeouts     Timeouts       `yaml:"timeouts" json:"timeouts,omitzero" jsonschema:"description=How long each phase of a request may take (proxy)"`
 	Limits       Limits         `yaml:"limits" json:"limits,omitzero" jsonschema:"description=How large a request may be (proxy)"`
+	Queue        Queue          `yaml:"queue" json:"queue,omitzero" jsonschema:"description=The line in which connections wait for a worker (handoff)"`
+	MaxInFlight  int            `yaml:"max_in_flight" json:"max_in_flight,omitempty" jsonschema:"description=Requests that a worker takes in at once; 0 for no limit beyond its free processor,minimum=0,default=0"`
 	Threads      int            `yaml:"threads" json:"threads,omitempty" jsonschema:"description=Processors a worker uses at once (GOMAXPROCS),minimum=1,default=1"`
 	App          app.Config     `yaml:"app" json:"app,omitzero" jsonschema:"description=The reference application that workers run"`
 	Restart      Restart        `yaml:"restart" json:"restart,omitzero" jsonschema:"description=Whether and when a worker that ended is replaced"`

@@ -19,10 +19,6 @@ import (
 // offered to another one.
 const reclaimAfter = 100 * time.Millisecond
 
-// queueSize is how many connections may wait for a worker; beyond it clients are
-// refused.
-const queueSize = 4096
-
 // handoff accepts connections in the master and hands each to a free worker.
 //
 // A worker is free while nothing that was handed to it is untaken, and it takes
@@ -32,15 +28,16 @@ const queueSize = 4096
 // back. Who has it is decided by the page (see page.Entry.Claim), not by who
 // hears of it first.
 type handoff struct {
-	ln      *os.File
-	threads int64 // of each worker
-	room    int   // how many connections may wait
-	log     *slog.Logger
-	wg      sync.WaitGroup
-	stop    chan struct{} // ends reclaim
-	swept   chan struct{} // closed when nothing more is accepted
-	silent  *aside
-	refuse  *refusal
+	ln       *os.File
+	threads  int64         // of each worker
+	room     int           // how many connections may wait
+	patience time.Duration // how long they may
+	log      *slog.Logger
+	wg       sync.WaitGroup
+	stop     chan struct{} // ends reclaim
+	swept    chan struct{} // closed when nothing more is accepted
+	silent   *aside
+	refuse   *refusal
 
 	mu      sync.Mutex
 	queue   fifo
@@ -56,7 +53,8 @@ type client struct {
 	fd     int
 	file   *os.File // owns fd if it is set
 	number uint64   // under which it was offered
-	at     clock.Time
+	came   clock.Time
+	at     clock.Time // when it was offered
 }
 
 func (c *client) close() {
@@ -68,12 +66,15 @@ func (c *client) close() {
 }
 
 // newHandoff owns ln.
-func newHandoff(ln *net.TCPListener, threads int, log *slog.Logger) (*handoff, error) {
+func newHandoff(ln *net.TCPListener, c Config, log *slog.Logger) (*handoff, error) {
 	fd, err := detach(ln)
 	if err != nil {
 		return nil, err
 	}
-	h := &handoff{ln: os.NewFile(uintptr(fd), "listener"), threads: int64(threads), room: queueSize, log: log, stop: make(chan struct{}), swept: make(chan struct{})}
+	h := &handoff{
+		ln: os.NewFile(uintptr(fd), "listener"), threads: int64(c.Threads), room: c.Queue.Size, patience: c.Queue.Timeout.Std(),
+		log: log, stop: make(chan struct{}), swept: make(chan struct{}),
+	}
 	h.silent = newAside(h.add)
 	h.refuse = newRefusal()
 	return h, nil
@@ -93,8 +94,9 @@ func (h *handoff) add(c *client) {
 	case h.closed:
 		c.close()
 	case h.queue.len() >= h.room:
-		h.refuse.answer(c)
+		h.refuse.answer(c, tooMany)
 	default:
+		c.came = clock.Now()
 		h.queue.push(c)
 		h.dispatch()
 	}
@@ -220,6 +222,17 @@ func (h *handoff) reclaim() {
 		case <-tick.C:
 		}
 		h.takeBack(reclaimAfter)
+		h.giveUp(h.patience)
+	}
+}
+
+// giveUp refuses what has been in line for so long. The line is in the order in
+// which it came, but for what was taken back.
+func (h *handoff) giveUp(after time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for h.queue.len() > 0 && clock.Since(h.queue.first().came) >= after {
+		h.refuse.answer(h.queue.pop(), tooLate)
 	}
 }
 

@@ -22,6 +22,8 @@ const (
 	clientIdle = 2 * time.Minute
 	// headerSlop is what net/http allows beyond its limit of a header.
 	headerSlop = 4096
+	// proxyGC is the proxy's GOGC: a collection takes longer than many requests.
+	proxyGC = 400
 )
 
 // proxy is an HTTP reverse proxy in the master, before workers that listen on
@@ -46,7 +48,7 @@ func newProxy(ln *net.TCPListener, c Config, seed uint64, log *slog.Logger) (*pr
 	errorLog := slog.NewLogLogger(log.Handler(), slog.LevelDebug)
 	p.reverse = &httputil.ReverseProxy{
 		Rewrite: rewrite, ModifyResponse: finish, ErrorHandler: failed, ErrorLog: errorLog,
-		Transport: &retrier{pool: pool, config: c},
+		Transport: &retrier{pool: pool, config: c}, BufferPool: new(buffers),
 	}
 	p.server = &http.Server{
 		Handler: p, ErrorLog: errorLog,

@@ -4,9 +4,9 @@ package cluster
 
 // fifo is a line of connections, a ring that grows.
 type fifo struct {
-	ring  []*client
-	first int
-	n     int
+	ring []*client
+	head int
+	n    int
 }
 
 func (f *fifo) len() int { return f.n }
@@ -14,23 +14,26 @@ func (f *fifo) len() int { return f.n }
 // push adds one at the end.
 func (f *fifo) push(c *client) {
 	f.grow()
-	f.ring[(f.first+f.n)%len(f.ring)] = c
+	f.ring[(f.head+f.n)%len(f.ring)] = c
 	f.n++
 }
 
 // unshift adds one at the front.
 func (f *fifo) unshift(c *client) {
 	f.grow()
-	f.first = (f.first + len(f.ring) - 1) % len(f.ring)
-	f.ring[f.first] = c
+	f.head = (f.head + len(f.ring) - 1) % len(f.ring)
+	f.ring[f.head] = c
 	f.n++
 }
 
+// first is the first one. There must be one.
+func (f *fifo) first() *client { return f.ring[f.head] }
+
 // pop takes the first one. There must be one.
 func (f *fifo) pop() *client {
-	c := f.ring[f.first]
-	f.ring[f.first] = nil
-	f.first = (f.first + 1) % len(f.ring)
+	c := f.ring[f.head]
+	f.ring[f.head] = nil
+	f.head = (f.head + 1) % len(f.ring)
 	f.n--
 	return c
 }
@@ -41,7 +44,7 @@ func (f *fifo) grow() {
 	}
 	ring := make([]*client, max(64, 2*len(f.ring)))
 	for i := range f.n {
-		ring[i] = f.ring[(f.first+i)%len(f.ring)]
+		ring[i] = f.ring[(f.head+i)%len(f.ring)]
 	}
-	f.ring, f.first = ring, 0
+	f.ring, f.head = ring, 0
 }

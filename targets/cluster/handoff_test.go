@@ -8,12 +8,14 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/hachaos/hachaos/reports/units"
 	"github.com/hachaos/hachaos/targets/page"
 	"github.com/hachaos/hachaos/targets/port"
 	"golang.org/x/sys/unix"
@@ -40,7 +42,9 @@ func newBench(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	address := ln.Addr().String()
-	h, err := newHandoff(ln, 1, slog.New(slog.DiscardHandler))
+	c := Config{}
+	c.SetDefaults()
+	h, err := newHandoff(ln, c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -313,6 +317,24 @@ func TestFullLineRefuses(t *testing.T) {
 	b.worker().next()
 }
 
+func TestLongWaitIsRefused(t *testing.T) {
+	b := newBench(t)
+	late := b.say("late")
+	b.awaitQueue(1)
+	b.giveUp(time.Hour)
+	b.awaitQueue(1)
+	b.giveUp(0)
+	b.awaitQueue(0)
+	_ = late.SetDeadline(time.Now().Add(patience))
+	answer, err := io.ReadAll(late)
+	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 503 ") || !strings.HasSuffix(string(answer), "queue timeout\n") {
+		t.Errorf("the answer is %q, %v", answer, err)
+	}
+	if n := b.refuse.counts[tooLate].Load(); n != 1 {
+		t.Errorf("%d refusals are counted", n)
+	}
+}
+
 func TestCloseEndsWhatWaits(t *testing.T) {
 	b := newBench(t)
 	waiting, quiet := b.say("words"), b.say("")
@@ -362,5 +384,31 @@ func TestFIFO(t *testing.T) {
 		if got := f.pop().fd; got != w {
 			t.Fatalf("%d came first, want %d", got, w)
 		}
+	}
+}
+
+// A real worker that takes in one request at a time: the next one waits in the
+// master's line, until it is full or the wait too long.
+func TestMaxInFlightFillsTheLine(t *testing.T) {
+	c := config(1, "handoff", 0)
+	c.App.Wait = units.Duration(time.Hour)
+	c.KillTimeout = units.Duration(time.Millisecond)
+	c.MaxInFlight = 1
+	c.Queue = Queue{Size: 1, Timeout: units.Duration(300 * time.Millisecond)}
+	f := start(t, masterOptions{Config: c})
+	ctx, cancel := timeout()
+	defer cancel()
+	f.burst(ctx, 1)
+	f.await("a request to be worked on", func(s Status) bool { return s.Workers[0].InFlight == 1 })
+	// One more is offered to the worker, one is in line: of three one is refused
+	// at once, the others when they have waited.
+	answers := f.burst(ctx, 3)
+	for range 3 {
+		if a := <-answers; a.err != nil || a.status != http.StatusServiceUnavailable {
+			t.Errorf("a request without a place: %+v", a)
+		}
+	}
+	if s := f.status(); s.Workers[0].InFlight != 1 || s.Queued != 0 {
+		t.Errorf("at last: %+v", s)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"sync"
 	"syscall"
 
@@ -116,6 +117,10 @@ func RunMaster(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer m.close()
+	if o.Config.Dispatch == "proxy" {
+		// Requests that pass through are garbage soon, and little else is there.
+		defer debug.SetGCPercent(debug.SetGCPercent(proxyGC))
+	}
 	for _, s := range m.slots {
 		if _, err := m.spawn(s); err != nil {
 			m.killAll()
@@ -181,7 +186,7 @@ func newMaster(o Options) (m *master, err error) {
 	case "proxy":
 		m.dispatch, err = newProxy(ln, o.Config, o.Seed, o.Log)
 	default:
-		m.dispatch, err = newHandoff(ln, o.Config.Threads, o.Log)
+		m.dispatch, err = newHandoff(ln, o.Config, o.Log)
 	}
 	return m, err
 }

@@ -205,7 +205,10 @@ func TestProxyTriesAnother(t *testing.T) {
 		{"no retry", breakOff, "GET", Retry{Attempts: 1}, 502, 502},
 		{"what is not to be tried again", unavailable, "GET", Retry{On: []string{"reset"}}, 503, 503},
 	} {
-		conf := Config{Retry: c.retry, Balance: "round-robin", Timeouts: quick}
+		conf := Config{Retry: c.retry, Balance: "round-robin", Timeouts: Timeouts{Answer: units.Duration(patience)}}
+		if c.what == "a hang" {
+			conf.Timeouts = quick
+		}
 		if status, _ := newFront(t, conf, c.first).ask(c.method, "words"); status != c.status {
 			t.Errorf("%s, with one worker: %d, want %d", c.what, status, c.status)
 		}

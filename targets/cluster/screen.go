@@ -34,11 +34,15 @@ func (l *screenedListener) Accept() (net.Conn, error) {
 type screen struct {
 	net.Conn
 	limit   int
+	space   []byte // what in is a part of
 	in      []byte // read and not handed on
 	passed  int    // so many bytes of in may be handed on
 	body    int64  // bytes to come that are no header
 	through bool   // all may be handed on
 }
+
+// screenSpace is room for most headers, in bytes.
+const screenSpace = 2 << 10
 
 // malformed is what the server reads instead of a request that is refused: it
 // answers 400 and closes.
@@ -60,16 +64,30 @@ func (s *screen) Read(p []byte) (int, error) {
 		if s.header() {
 			break
 		}
-		b := make([]byte, 4096)
-		n, err := s.Conn.Read(b)
-		s.in = append(s.in, b[:n]...)
-		if err != nil && n == 0 {
+		if err := s.fill(); err != nil {
 			return 0, err
 		}
 	}
 	n := copy(p, s.in[:s.passed])
-	s.in, s.passed = s.in[n:], s.passed-n
+	if s.in, s.passed = s.in[n:], s.passed-n; len(s.in) == 0 {
+		s.in = s.space[:0]
+	}
 	return n, nil
+}
+
+// fill reads more of what may be a header.
+func (s *screen) fill() error {
+	if free := cap(s.in) - len(s.in); free == 0 || cap(s.in) < screenSpace && len(s.in) > 0 {
+		// What was handed on is forgotten with the space that it took.
+		s.space = append(make([]byte, 0, max(screenSpace, 2*len(s.in))), s.in...)
+		s.in = s.space
+	}
+	n, err := s.Conn.Read(s.in[len(s.in):cap(s.in)])
+	s.in = s.in[:len(s.in)+n]
+	if n > 0 {
+		return nil
+	}
+	return err
 }
 
 func (s *screen) readBody(p []byte) (int, error) {

@@ -32,17 +32,19 @@ const (
 
 // workerConfig is what a worker is told.
 type workerConfig struct {
-	Slot        int           `json:"slot"`
-	Life        int           `json:"life"`
-	Index       int           `json:"index"`   // of its entry in the page
-	Socket      string        `json:"socket"`  // where its master is
-	Address     string        `json:"address"` // that clients connect to
-	Dispatch    string        `json:"dispatch"`
-	App         app.Config    `json:"app"`
-	Threads     int           `json:"threads"`
-	Seed        uint64        `json:"seed"`
-	KillTimeout time.Duration `json:"kill_timeout"`
-	Lifeline    time.Duration `json:"lifeline"`
+	Slot         int           `json:"slot"`
+	Life         int           `json:"life"`
+	Index        int           `json:"index"`   // of its entry in the page
+	Socket       string        `json:"socket"`  // where its master is
+	Address      string        `json:"address"` // that clients connect to
+	Dispatch     string        `json:"dispatch"`
+	App          app.Config    `json:"app"`
+	Threads      int           `json:"threads"`
+	Seed         uint64        `json:"seed"`
+	MaxInFlight  int           `json:"max_in_flight"`
+	QueueTimeout time.Duration `json:"queue_timeout"`
+	KillTimeout  time.Duration `json:"kill_timeout"`
+	Lifeline     time.Duration `json:"lifeline"`
 }
 
 // RunWorker serves the application as a worker, which only a master can start.
@@ -88,7 +90,10 @@ type workerProcess struct {
 func newWorkerProcess(c workerConfig, entry *page.Entry, log *slog.Logger) *workerProcess {
 	return &workerProcess{
 		workerConfig: c, entry: entry, log: log, link: newLink(c, log),
-		app: app.New(app.Options{Config: c.App, Threads: c.Threads, Seed: c.Seed, Slot: c.Slot, Life: c.Life, Entry: entry}),
+		app: app.New(app.Options{
+			Config: c.App, Threads: c.Threads, Seed: c.Seed, Slot: c.Slot, Life: c.Life, Entry: entry,
+			MaxInFlight: c.MaxInFlight, Wait: c.QueueTimeout,
+		}),
 	}
 }
 
@@ -185,7 +190,7 @@ func (l *handedListener) Accept() (net.Conn, error) {
 				return nil, net.ErrClosed
 			}
 		}
-		arrival, err := l.p.app.Processor().Arrive(context.Background())
+		arrival, err := l.p.app.Arrive(context.Background())
 		if err != nil {
 			return nil, err
 		}
@@ -241,7 +246,7 @@ func (l *sharedListener) Accept() (net.Conn, error) {
 		if closed && !l.p.link.last.Load() {
 			return nil, net.ErrClosed // the others take what is left
 		}
-		arrival, err := l.p.app.Processor().Arrive(context.Background())
+		arrival, err := l.p.app.Arrive(context.Background())
 		if err != nil {
 			return nil, err
 		}
