@@ -102,6 +102,7 @@ generator's own limits are in the figures · 129, 130, 143 ended by a signal.`,
 		clusterCommand(),
 		proxyCommand(),
 		workerCommand(),
+		backendCommand(),
 		guardCommand(),
 		probeCommand(),
 	)

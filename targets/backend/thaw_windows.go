@@ -1,0 +1,5 @@
+package backend
+
+import "github.com/hachaos/hachaos/targets/proc"
+
+func thaw(*proc.Process) {}
