@@ -157,7 +157,7 @@ func foldFaults(run *Run, ws []window, charged []charge) []Fault {
 	for i, w := range ws {
 		f := &faults[w.index]
 		if down != nil {
-			f.DownS = known(down[i])
+			f.DownS = known(clear9(down[i]))
 		}
 		f.FailedRequests, f.RetriedRequests = charged[i].failed, charged[i].retried
 		f.RecoveryS = w.recovery()
