@@ -28,6 +28,9 @@ func (s *Stream) Check(report func(path, message string)) {
 	}
 	if s.Closed != nil {
 		s.Closed.check(report)
+		if s.Duration > 0 && s.Closed.RampUp > s.Duration {
+			report("closed.ramp_up", "is longer than the load: some clients would never begin")
+		}
 	}
 	if s.Open != nil {
 		s.Open.check(report)
@@ -61,6 +64,7 @@ func (c *Closed) check(report reporter) {
 		report("closed.concurrency", "must be at least 1")
 	}
 	checkNotNegative(report, "closed.think", c.Think)
+	checkNotNegative(report, "closed.ramp_up", c.RampUp)
 }
 
 func (o *Open) check(report reporter) {

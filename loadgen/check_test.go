@@ -20,6 +20,7 @@ func TestCheckFindsEveryMistake(t *testing.T) {
 		{"ramp from nothing", Stream{Open: &Open{Ramp: &Ramp{0, 5, 1}}, Duration: 1}, nil},
 		{"nothing", Stream{}, []string{"", ""}},
 		{"both", Stream{Closed: &Closed{Concurrency: 1}, Open: &Open{Rate: 1}, Count: 1, Duration: 1}, []string{"", ""}},
+		{"ramp-up", Stream{Closed: &Closed{Concurrency: 2, RampUp: 3}, Duration: 2}, []string{"closed.ramp_up"}},
 		{"numbers", Stream{Closed: &Closed{Concurrency: 0, Think: -1}, Duration: -1, Timeout: -1, FailurePause: &negative}, []string{"closed.concurrency", "closed.think", "duration", "timeout", "failure_pause"}},
 		{"count", Stream{Closed: &Closed{Concurrency: -3}, Count: -1}, []string{"closed.concurrency", "count"}},
 		{"pause in open load", Stream{Open: &Open{Rate: 1}, Count: 1, FailurePause: new(units.Duration)}, []string{"failure_pause"}},

@@ -30,6 +30,9 @@ func (g *Generator) runClient(ctx context.Context, i int) {
 	)
 	defer c.close()
 	defer timer.Stop()
+	if !g.rest(ctx, timer, g.turn(i).Sub(clock.Now())) {
+		return
+	}
 	for now := clock.Now(); g.mayStart(now); {
 		o.start, o.sent = now, now
 		c.do(picker.pick(), now.Add(timeout), &o)
@@ -46,17 +49,37 @@ func (g *Generator) runClient(ctx context.Context, i int) {
 			if now.Add(rest) >= g.end {
 				return
 			}
-			timer.Reset(rest)
-			select {
-			case <-timer.C:
-			case <-g.stopping:
-				return
-			case <-ctx.Done():
+			if !g.rest(ctx, timer, rest) {
 				return
 			}
 			now = clock.Now()
 		}
 	}
+}
+
+// turn is when a client begins: client i of n at i/n of the ramp-up.
+func (g *Generator) turn(i int) clock.Time {
+	c := g.stream.Closed
+	if c.RampUp <= 0 || i == 0 {
+		return 0
+	}
+	return g.epoch.Add(time.Duration(float64(c.RampUp) * float64(i) / float64(c.Concurrency)))
+}
+
+// rest waits, and returns false if no request will be begun any more.
+func (g *Generator) rest(ctx context.Context, timer *time.Timer, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	timer.Reset(d)
+	select {
+	case <-timer.C:
+		return true
+	case <-g.spent:
+	case <-g.stopping:
+	case <-ctx.Done():
+	}
+	return false
 }
 
 // mayStart tells whether a request may begin now, and if so counts it.
@@ -65,7 +88,11 @@ func (g *Generator) mayStart(now clock.Time) bool {
 		return false
 	}
 	if g.stream.Count > 0 && now >= g.epoch {
-		return g.begun.Add(1) <= g.stream.Count
+		n := g.begun.Add(1)
+		if n == g.stream.Count {
+			close(g.spent)
+		}
+		return n <= g.stream.Count
 	}
 	return true
 }

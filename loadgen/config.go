@@ -23,6 +23,7 @@ type Closed struct {
 	Concurrency int            `yaml:"concurrency" json:"concurrency" jsonschema:"description=Number of clients,minimum=1"`
 	Keepalive   bool           `yaml:"keepalive" json:"keepalive,omitempty" jsonschema:"description=Keep connections open between requests"`
 	Think       units.Duration `yaml:"think" json:"think,omitempty" jsonschema:"description=How long a client waits between an answer and its next request"`
+	RampUp      units.Duration `yaml:"ramp_up" json:"ramp_up,omitempty" jsonschema:"description=Time from t = 0 over which the clients begin one after the other; the first one plays the warm-up alone,default=0s"`
 }
 
 // Open is load whose requests are due at moments that do not depend on the

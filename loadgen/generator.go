@@ -48,7 +48,8 @@ type Generator struct {
 	stopped  atomic.Bool
 	stopping chan struct{} // closed by Stop
 	stopOnce sync.Once
-	begun    atomic.Int64 // closed: requests begun from t = 0 on
+	begun    atomic.Int64  // closed: requests begun from t = 0 on
+	spent    chan struct{} // closed load of a count: closed when all have begun
 
 	mu         sync.Mutex
 	clients    []client
@@ -78,7 +79,7 @@ func New(o Options) (*Generator, error) {
 	e = o.Connect.through(e)
 	g := &Generator{
 		stream: s, epoch: o.Epoch, end: math.MaxInt64, seed: o.Seed,
-		recorder: newRecorder(o.Epoch, s.Open != nil, o.Observe), stopping: make(chan struct{}),
+		recorder: newRecorder(o.Epoch, s.Open != nil, o.Observe), stopping: make(chan struct{}), spent: make(chan struct{}),
 	}
 	if s.Duration > 0 {
 		g.end = o.Epoch.Add(s.Duration.Std())

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -102,6 +103,36 @@ func TestFailingClosedClientPauses(t *testing.T) {
 	rec := play(t, Options{URL: refusing(t), Stream: Stream{Closed: &Closed{Concurrency: 2}, FailurePause: &pause, Duration: seconds(0.5)}})
 	if rec.Failed < 2 || rec.Failed > 2*10 || rec.Failures[CauseRefused] != rec.Failed || rec.Examples[CauseRefused] == "" {
 		t.Errorf("%d failures in 0.5 s with a pause of 50 ms: %v %v", rec.Failed, rec.Failures, rec.Examples)
+	}
+}
+
+// Client i of n begins at i/n of the ramp-up, the first one with the warm-up.
+func TestRampUp(t *testing.T) {
+	var mu sync.Mutex
+	var begun []clock.Time
+	epoch := clock.Now().Add(50 * time.Millisecond)
+	rec := play(t, Options{Epoch: epoch, Stream: Stream{Closed: &Closed{Concurrency: 4, Think: seconds(60), RampUp: seconds(0.4)}, Duration: seconds(0.6)}, URL: serve(t, func(c *net.TCPConn, n int) {
+		readRequest(c)
+		mu.Lock()
+		begun = append(begun, clock.Now())
+		mu.Unlock()
+		io.WriteString(c, answer)
+	})})
+	if rec.OK != 3 || rec.Start < 100*time.Millisecond || len(begun) != 4 {
+		t.Fatalf("%d good from %v on, %d connections", rec.OK, rec.Start, len(begun))
+	}
+	for i, at := range begun[1:] {
+		if due := epoch.Add(time.Duration(i+1) * 100 * time.Millisecond); at < due {
+			t.Errorf("client %d began %v before its turn", i+1, due.Sub(at))
+		}
+	}
+}
+
+// Clients whose turn has not come when all requests are made do not hold the end.
+func TestRampUpOfCount(t *testing.T) {
+	rec := play(t, Options{Stream: Stream{Closed: &Closed{Concurrency: 10, Keepalive: true, RampUp: seconds(3600)}, Count: 30}, URL: serve(t, always(answer))})
+	if rec.OK != 30 {
+		t.Errorf("%d good", rec.OK)
 	}
 }
 

@@ -49,6 +49,7 @@ func benchFlags(f *pflag.FlagSet, o *bench.Options) {
 
 	f.Var((*rate)(&o.Rate), "rate", "open load: send this many requests a second, whatever the answers (use -k to keep connections)")
 	f.StringVar(&o.Ramp, "ramp", "", "open load whose rate goes `FROM..TO` over -t, such as 100/s..1000/s")
+	f.Var((*seconds)(&o.RampUp), "ramp-up", "closed load: let the clients begin one after the other over this time")
 	f.StringVar(&o.Until, "until", "", "search for the highest rate that keeps `OBJECTIVE`, such as \"p99 < 50ms\", in trials of -t (default 5)")
 	f.StringVar(&o.Targets, "targets", "", "ask for what `FILE` says, in vegeta's HTTP or JSON format; the URL may be left out")
 	f.BoolVar(&o.HTTP2, "h2", false, "speak HTTP/2, without TLS by prior knowledge")

@@ -151,6 +151,7 @@ func TestBadCommandLines(t *testing.T) {
 		{url, Options{Key: body}, "--cert"},
 		{url, Options{NoSNI: true, SNI: "x"}, "--sni"},
 		{url, Options{Rate: 10, Ramp: "1..2"}, "choose one"},
+		{url, Options{Rate: 10, RampUp: time.Second}, "--ramp-up is for the clients"},
 		{url, Options{Ramp: "up"}, "FROM..TO"},
 		{url, Options{Rate: 1e9}, "cannot be scheduled"},
 		{url, Options{Until: "p99 < fast"}, "--until"},

@@ -103,6 +103,7 @@ func (o Options) contradictions(rawURL string) error {
 		{o.Targets != "" && (o.Head || o.Method != "" || o.PostFile != "" || o.PutFile != ""), "--targets says each request's method and body: leave out -i, -m, -p and -u"},
 		{o.Rate > 0 && o.Ramp != "", "--rate and --ramp: choose one"},
 		{o.Until != "" && (o.Rate > 0 || o.Ramp != ""), "--until searches for the rate: leave out --rate and --ramp"},
+		{open && o.RampUp > 0, "--ramp-up is for the clients of closed load: leave it out, or use --ramp FROM..TO"},
 		{o.Until != "" && o.Requests > 0, "--until plays trials of a time (-t): leave out -n"},
 		{o.Ramp != "" && o.TimeLimit == 0 && o.Requests > 0, "--ramp goes over a time: say it with -t"},
 		{!open && o.Requests > 0 && int64(o.Concurrency) > o.Requests, fmt.Sprintf("-c %d is above -n %d: there are no requests for all clients", o.Concurrency, o.Requests)},
@@ -170,7 +171,7 @@ func (o Options) stream(requests []loadgen.Request) (loadgen.Stream, time.Durati
 		}
 	} else {
 		pause := units.Duration(0)
-		s.Closed, s.FailurePause = &loadgen.Closed{Concurrency: max(1, o.Concurrency), Keepalive: o.KeepAlive || o.HTTP2}, &pause
+		s.Closed, s.FailurePause = &loadgen.Closed{Concurrency: max(1, o.Concurrency), Keepalive: o.KeepAlive || o.HTTP2, RampUp: units.Duration(o.RampUp)}, &pause
 	}
 	switch {
 	case o.Requests > 0:

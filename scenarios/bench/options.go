@@ -47,6 +47,7 @@ type Options struct {
 	// Beyond ab.
 	Rate        units.Rate
 	Ramp        string // FROM..TO
+	RampUp      time.Duration
 	Targets     string // file of vegeta's targets
 	Until       string // an objective
 	HTTP2       bool
