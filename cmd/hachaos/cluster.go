@@ -22,6 +22,7 @@ import (
 type clusterFlags struct {
 	config  string
 	listen  string
+	admin   string
 	dir     string
 	workers string
 	threads int
@@ -50,6 +51,7 @@ reload, or SIGUSR2). SIGTERM lets it finish what it has and ends it.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.config, "config", "", "`FILE` with what a scenario has under target.cluster, as YAML or JSON")
 	flags.StringVar(&f.listen, "listen", "127.0.0.1:8080", "`ADDRESS` to serve; port 0 chooses one")
+	flags.StringVar(&f.admin, "admin", "127.0.0.1:0", "`ADDRESS` of /health and /metrics for monitors; port 0 chooses one, none leaves it out")
 	flags.StringVar(&f.workers, "workers", "max", "number of workers, or max for one per processor")
 	flags.IntVar(&f.threads, "threads", 1, "processors that a worker uses at once")
 	flags.StringVar(&f.pass, "dispatch", "handoff", "how connections reach workers: handoff, shared, reuseport or proxy")
@@ -76,7 +78,7 @@ func (f *clusterFlags) run(cmd *cobra.Command) error {
 		level = slog.LevelDebug
 	}
 	opts := cluster.Options{
-		Config: config, Listen: f.listen, Dir: f.dir, Seed: f.seed,
+		Config: config, Listen: f.listen, Admin: f.admin, Dir: f.dir, Seed: f.seed,
 		Command: []string{self, "worker"},
 		Ready:   announcement{cmd.OutOrStdout()},
 		Log:     slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level})),
@@ -134,6 +136,11 @@ func (a announcement) Write(b []byte) (int, error) {
 	if _, err := fmt.Fprintf(a.w, "the cluster listens on http://%s/ (master pid %d)\n", ready.Address, ready.PID); err != nil {
 		return 0, err
 	}
+	if ready.Admin != "" {
+		if _, err := fmt.Fprintf(a.w, "its health and metrics are on http://%s/health and /metrics\n", ready.Admin); err != nil {
+			return 0, err
+		}
+	}
 	return len(b), nil
 }
 
@@ -166,8 +173,12 @@ func (f *clusterFlags) statusCommand() *cobra.Command {
 const answerTimeout = 10 * time.Second
 
 func printStatus(w io.Writer, s cluster.Status) error {
-	fmt.Fprintf(w, "master pid %d · http://%s/ · dispatch %s · %d of %d workers ready · %d connections waiting\n\n",
+	fmt.Fprintf(w, "master pid %d · http://%s/ · dispatch %s · %d of %d workers ready · %d connections waiting\n",
 		s.PID, s.Address, s.Dispatch, s.Ready, len(s.Workers), s.Queued)
+	if s.Admin != "" {
+		fmt.Fprintf(w, "monitors: http://%s/health · http://%s/metrics\n", s.Admin, s.Admin)
+	}
+	fmt.Fprintln(w)
 	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "SLOT\tPID\tSTATE\tUPTIME\tRESTARTS\tIN FLIGHT\tREQUESTS\t")
 	for _, worker := range s.Workers {

@@ -35,6 +35,8 @@ type Options struct {
 
 	MaxInFlight int           // requests that it works on at once; 0: no limit
 	Wait        time.Duration // how long one on a kept connection waits for that
+
+	Requests *page.Requests // what it answered is counted here; nil: somebody else counts
 }
 
 // App answers requests: / burns the configured work and says its pid, /health
@@ -45,6 +47,7 @@ type App struct {
 	processor *Processor
 	room      *room // nil: no limit
 	entry     *page.Entry
+	requests  *page.Requests
 	pid       string
 	hello     string
 	crash     time.Duration
@@ -58,6 +61,7 @@ func New(o Options) *App {
 		processor: NewProcessor(o.Threads, &o.Entry.Busy),
 		room:      newRoom(o.MaxInFlight, o.Wait),
 		entry:     o.Entry,
+		requests:  o.Requests,
 		pid:       strconv.Itoa(os.Getpid()),
 		// Of one length for all workers: ab counts answers of another as failed.
 		hello: fmt.Sprintf("hello from process %8d\n", os.Getpid()),

@@ -47,7 +47,7 @@ func NewServer(a *App, log *slog.Logger) *Server {
 		changed: make(chan struct{}, 1),
 	}
 	s.http = http.Server{
-		Handler:           a,
+		Handler:           a.handler(),
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
@@ -81,6 +81,7 @@ func (s *Server) track(c net.Conn, state http.ConnState) {
 	} else {
 		s.conns[c] = state
 	}
+	s.app.entry.Conns.Store(int64(len(s.conns)))
 	s.mu.Unlock()
 	select {
 	case s.changed <- struct{}{}:

@@ -28,11 +28,17 @@ import (
 // Lifeline is how long a worker goes on without a master.
 const Lifeline = 30 * time.Second
 
+// NoAdmin as [Options].Admin leaves the admin address out.
+const NoAdmin = "none"
+
 // Options say what a master runs, and where it can be reached.
 type Options struct {
 	Config Config
 	// Listen is the address for clients, host:port; port 0 chooses one.
 	Listen string
+	// Admin is the address for monitors: /health, /health/detailed, /ready, /live
+	// and /metrics; empty or [NoAdmin] for none.
+	Admin string
 	// Dir holds the control socket, the workers' socket and the page of counters.
 	// It is made if need be, belongs to this user alone, and serves one master at
 	// a time. Its path is short: a socket's path has some 100 bytes.
@@ -56,6 +62,7 @@ type Options struct {
 type Ready struct {
 	PID     int    `json:"pid"`
 	Address string `json:"address"`
+	Admin   string `json:"admin"` // for monitors; empty: there is none
 }
 
 // maxDir leaves room for the names of the sockets below the 104 bytes that

@@ -13,6 +13,9 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/hachaos/hachaos/targets/app"
+	"github.com/hachaos/hachaos/targets/page"
 )
 
 const (
@@ -34,24 +37,30 @@ type proxy struct {
 	server  *http.Server
 	pool    *pool
 	reverse *httputil.ReverseProxy
+	own     http.Handler // answers what the master answers itself; nil: nothing
+	gate    gate
+	abort   context.CancelFunc // of all that is on its way
 	wg      sync.WaitGroup
 }
 
-// newProxy owns ln.
-func newProxy(ln *net.TCPListener, c Config, seed uint64, log *slog.Logger) (*proxy, error) {
+// newProxy owns ln, and counts requests in counts.
+func newProxy(ln *net.TCPListener, c Config, counts *page.Requests, seed uint64, log *slog.Logger) (*proxy, error) {
 	pool, err := newPool(c, seed)
 	if err != nil {
 		ln.Close()
 		return nil, err
 	}
 	p := &proxy{config: c, ln: &sweptListener{TCPListener: ln}, pool: pool}
+	ctx, abort := context.WithCancel(context.Background())
+	p.abort = abort
 	errorLog := slog.NewLogLogger(log.Handler(), slog.LevelDebug)
 	p.reverse = &httputil.ReverseProxy{
 		Rewrite: rewrite, ModifyResponse: finish, ErrorHandler: failed, ErrorLog: errorLog,
 		Transport: &retrier{pool: pool, config: c}, BufferPool: new(buffers),
 	}
 	p.server = &http.Server{
-		Handler: p, ErrorLog: errorLog,
+		Handler: p.gate.before(app.Observe(p, counts)), ErrorLog: errorLog,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ReadHeaderTimeout: c.Timeouts.Header.Std(), IdleTimeout: clientIdle,
 		MaxHeaderBytes: int(c.Limits.Header) - headerSlop,
 	}
@@ -62,8 +71,12 @@ func (p *proxy) open() {
 	p.wg.Go(func() { _ = p.server.Serve(&screenedListener{p.ln, int(p.config.Limits.Header)}) }) // it ends when the listener is closed
 }
 
-// ServeHTTP passes a request to a worker.
+// ServeHTTP passes a request to a worker, unless it is for the master itself.
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if p.own != nil && (r.URL.Path == "/metrics" || r.URL.Path == "/health") {
+		p.own.ServeHTTP(w, r)
+		return
+	}
 	if len(r.TransferEncoding) > 0 {
 		w.Header().Set("Connection", "close") // see screen
 	}
@@ -150,6 +163,8 @@ func (p *proxy) close() {
 	p.ln.Close()
 	p.wg.Wait()
 	_ = p.server.Close()
+	p.abort()
+	p.gate.close()
 	p.pool.close()
 }
 

@@ -56,7 +56,7 @@ func masterMain() {
 		panic(err)
 	}
 	if err := RunMaster(context.Background(), Options{
-		Config: o.Config, Listen: "127.0.0.1:0", Dir: o.Dir, Seed: o.Seed, Lifeline: o.Lifeline,
+		Config: o.Config, Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", Dir: o.Dir, Seed: o.Seed, Lifeline: o.Lifeline,
 		Command: []string{self, o.Dir + ".mood"}, Ready: os.NewFile(3, "ready"),
 		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}); err != nil {

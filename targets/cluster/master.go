@@ -14,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/hachaos/hachaos/loadgen/clock"
 	"github.com/hachaos/hachaos/targets/app"
 	"github.com/hachaos/hachaos/targets/page"
 	"github.com/hachaos/hachaos/targets/proc"
@@ -26,6 +27,8 @@ type master struct {
 	page     *page.Page
 	address  string
 	dispatch dispatcher
+	admin    *admin
+	began    clock.Time
 	control  *net.UnixListener
 	workers  *net.UnixListener
 	posts    chan func()
@@ -128,12 +131,19 @@ func RunMaster(ctx context.Context, o Options) (err error) {
 		}
 	}
 	if o.Ready != nil {
-		if err := json.NewEncoder(o.Ready).Encode(Ready{os.Getpid(), m.address}); err != nil {
+		if err := json.NewEncoder(o.Ready).Encode(Ready{os.Getpid(), m.address, m.admin.address()}); err != nil {
 			m.killAll()
 			return fmt.Errorf("say that the cluster listens: %w", err)
 		}
 	}
-	o.Log.Info("the cluster listens", "address", m.address, "workers", len(m.slots), "dispatch", o.Config.Dispatch, "pid", os.Getpid())
+	o.Log.Info("the cluster listens", "address", m.address, "admin", m.admin.address(), "workers", len(m.slots), "dispatch", o.Config.Dispatch, "pid", os.Getpid())
+	handler := m.adminHandler()
+	if p, ok := m.dispatch.(*proxy); ok {
+		p.own = handler
+	}
+	if m.admin != nil {
+		m.wg.Go(func() { m.admin.serve(handler) })
+	}
 	m.dispatch.open()
 	m.wg.Go(m.serveControl)
 	m.wg.Go(m.serveWorkers)
@@ -147,6 +157,7 @@ func newMaster(o Options) (m *master, err error) {
 		done:       make(chan struct{}),
 		living:     map[*worker]struct{}{},
 		generation: 1,
+		began:      clock.Now(),
 		watchers:   map[*watcher]struct{}{},
 	}
 	for i := range int(o.Config.Workers) {
@@ -170,6 +181,10 @@ func newMaster(o Options) (m *master, err error) {
 		return nil, err
 	}
 	undo = append(undo, func() { m.page.Close() })
+	if m.admin, err = newAdmin(o.Admin); err != nil {
+		return nil, fmt.Errorf("admin address: %w", err)
+	}
+	undo = append(undo, m.admin.close)
 	if m.control, err = listenUnix("unix", controlSocket(o.Dir)); err != nil {
 		return nil, err
 	}
@@ -184,7 +199,7 @@ func newMaster(o Options) (m *master, err error) {
 	case "reuseport":
 		m.dispatch, err = newReuseport(ln, len(m.slots))
 	case "proxy":
-		m.dispatch, err = newProxy(ln, o.Config, o.Seed, o.Log)
+		m.dispatch, err = newProxy(ln, o.Config, m.page.Requests(0), o.Seed, o.Log)
 	default:
 		m.dispatch, err = newHandoff(ln, o.Config, o.Log)
 	}
@@ -272,6 +287,7 @@ func (m *master) close() {
 	default:
 		close(m.done) // loop never began
 	}
+	m.admin.close()
 	m.control.Close()
 	m.workers.Close()
 	m.dispatch.close()

@@ -29,7 +29,9 @@ type pool struct {
 	picker     balance.Picker
 	upstreams  []*upstream // by slot; in a reload a slot may have two
 	candidates []balance.Candidate
-	chosen     []*upstream // of candidates
+	chosen     []*upstream            // of candidates
+	counts     map[int]*workerFigures // by slot
+	retries    int64
 }
 
 // upstream is one worker before which the proxy stands. What follows member
@@ -47,9 +49,12 @@ type upstream struct {
 	until    clock.Time // it is passed over until then
 }
 
+// usable tells whether a worker may be chosen without need.
+func (u *upstream) usable(now clock.Time) bool { return now >= u.until }
+
 func newPool(c Config, seed uint64) (*pool, error) {
 	picker, err := balance.New(c.Balance, seed)
-	return &pool{config: c, picker: picker}, err
+	return &pool{config: c, picker: picker, counts: map[int]*workerFigures{}}, err
 }
 
 func (p *pool) join(m *member) {
@@ -95,7 +100,7 @@ func (p *pool) pick(key string, tried []*upstream) (*upstream, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	fresh := func(u *upstream) bool { return !slices.Contains(tried, u) }
-	good := func(u *upstream) bool { return fresh(u) && now >= u.until }
+	good := func(u *upstream) bool { return fresh(u) && u.usable(now) }
 	backup := func(u *upstream) bool { return slices.Contains(p.config.Backup, u.member.slot) }
 	for _, use := range []func(*upstream) bool{
 		func(u *upstream) bool { return good(u) && !backup(u) },
@@ -104,6 +109,10 @@ func (p *pool) pick(key string, tried []*upstream) (*upstream, error) {
 	} {
 		if u := p.among(use, key, now); u != nil {
 			u.inFlight++
+			p.of(u).requests++
+			if len(tried) > 0 {
+				p.retries++
+			}
 			return u, nil
 		}
 	}
@@ -131,6 +140,35 @@ func (p *pool) among(use func(*upstream) bool, key string, now clock.Time) *upst
 	return p.chosen[p.picker.Pick(p.candidates, key)]
 }
 
+// of is what is counted of a worker's slot.
+func (p *pool) of(u *upstream) *workerFigures {
+	slot := u.member.slot
+	if p.counts[slot] == nil {
+		p.counts[slot] = &workerFigures{slot: slot}
+	}
+	return p.counts[slot]
+}
+
+// figures tells what was counted of each slot.
+func (p *pool) figures() (workers []workerFigures, inFlight, retries int64) {
+	now := clock.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	usable := map[int]bool{}
+	for _, u := range p.upstreams {
+		p.of(u)
+		inFlight += int64(u.inFlight)
+		usable[u.member.slot] = usable[u.member.slot] || u.usable(now)
+	}
+	workers = []workerFigures{}
+	for slot, w := range p.counts {
+		f := *w
+		f.healthy = usable[slot]
+		workers = append(workers, f)
+	}
+	return workers, inFlight, p.retries
+}
+
 // answered notes when a worker answered.
 func (p *pool) answered(u *upstream, took time.Duration) {
 	p.mu.Lock()
@@ -147,6 +185,7 @@ func (p *pool) failed(u *upstream) {
 	if now.Sub(u.failedAt) > window {
 		u.fails, u.failedAt = 0, now
 	}
+	p.of(u).failures++
 	if u.fails++; u.fails >= p.config.Passive.MaxFails {
 		u.fails, u.until = 0, now.Add(window)
 	}

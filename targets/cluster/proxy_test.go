@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"github.com/hachaos/hachaos/reports/units"
+	"github.com/hachaos/hachaos/targets/page"
 	"github.com/hachaos/hachaos/targets/port"
 )
 
@@ -37,7 +39,7 @@ func newFront(t *testing.T, c Config, servers ...http.HandlerFunc) *front {
 		t.Fatal(err)
 	}
 	f := &front{t: t, address: ln.Addr().String()}
-	if f.proxy, err = newProxy(ln, c, 1, slog.New(slog.DiscardHandler)); err != nil {
+	if f.proxy, err = newProxy(ln, c, counts(t), 1, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	for i, handler := range servers {
@@ -49,6 +51,17 @@ func newFront(t *testing.T, c Config, servers ...http.HandlerFunc) *front {
 	f.open()
 	t.Cleanup(f.close)
 	return f
+}
+
+// counts is where a test's requests are counted.
+func counts(t *testing.T) *page.Requests {
+	t.Helper()
+	p, err := page.Create(filepath.Join(t.TempDir(), "page"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	return p.Requests(0)
 }
 
 func name(name string) http.HandlerFunc {

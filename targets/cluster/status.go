@@ -6,6 +6,7 @@ import "github.com/hachaos/hachaos/loadgen/clock"
 type Status struct {
 	PID      int    `json:"pid"`
 	Address  string `json:"address"`
+	Admin    string `json:"admin"` // for monitors; empty: there is none
 	Dispatch string `json:"dispatch"`
 	// Generation is 1, and one more with each reload that was begun.
 	Generation int  `json:"generation"`

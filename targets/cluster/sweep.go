@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,7 +15,10 @@ import (
 const sweepFor = 20 * time.Millisecond
 
 // sweptListener is a listener that is closed once its queue is empty.
-type sweptListener struct{ *net.TCPListener }
+type sweptListener struct {
+	*net.TCPListener
+	open atomic.Int64 // connections that were accepted and not closed
+}
 
 // Accept returns net.ErrClosed a moment after Close.
 func (l *sweptListener) Accept() (net.Conn, error) {
@@ -23,7 +27,26 @@ func (l *sweptListener) Accept() (net.Conn, error) {
 		l.TCPListener.Close()
 		return nil, net.ErrClosed
 	}
-	return c, err
+	if err != nil {
+		return nil, err
+	}
+	l.open.Add(1)
+	return &sweptConn{TCPConn: c.(*net.TCPConn), ln: l}, nil
+}
+
+// sweptConn is counted while it is open.
+type sweptConn struct {
+	*net.TCPConn
+	ln     *sweptListener
+	closed atomic.Bool
+}
+
+// Close implements [net.Conn].
+func (c *sweptConn) Close() error {
+	if !c.closed.Swap(true) {
+		c.ln.open.Add(-1)
+	}
+	return c.TCPConn.Close()
 }
 
 // Close lets Accept end.

@@ -75,7 +75,12 @@ func RunWorker(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	return newWorkerProcess(c, entry, log).run(ctx)
+	// A proxy counts what its clients see, this worker's failures too.
+	requests := p.Requests(c.Slot)
+	if c.Dispatch == "proxy" {
+		requests = nil
+	}
+	return newWorkerProcess(c, entry, requests, log).run(ctx)
 }
 
 // workerProcess is a worker from within.
@@ -87,12 +92,12 @@ type workerProcess struct {
 	link  *link
 }
 
-func newWorkerProcess(c workerConfig, entry *page.Entry, log *slog.Logger) *workerProcess {
+func newWorkerProcess(c workerConfig, entry *page.Entry, requests *page.Requests, log *slog.Logger) *workerProcess {
 	return &workerProcess{
 		workerConfig: c, entry: entry, log: log, link: newLink(c, log),
 		app: app.New(app.Options{
 			Config: c.App, Threads: c.Threads, Seed: c.Seed, Slot: c.Slot, Life: c.Life, Entry: entry,
-			MaxInFlight: c.MaxInFlight, Wait: c.QueueTimeout,
+			MaxInFlight: c.MaxInFlight, Wait: c.QueueTimeout, Requests: requests,
 		}),
 	}
 }
@@ -156,7 +161,7 @@ func (p *workerProcess) listener() (net.Listener, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &sweptListener{ln}, nil
+		return &sweptListener{TCPListener: ln}, nil
 	}
 	addr, err := net.ResolveTCPAddr("tcp", p.Address)
 	if err != nil {

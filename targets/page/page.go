@@ -5,7 +5,8 @@
 //
 // Whoever starts processes makes the page with [Create], takes an [Entry] for
 // each with [Page.Add], and writes when it ended. The process opens the same
-// file and counts in its entry. [Page.Processes] reads them all.
+// file and counts in its entry. [Page.Processes] reads them all. How requests
+// were answered is counted by slot, over all its processes: [Page.Requests].
 package page
 
 import (
@@ -44,17 +45,21 @@ type Entry struct {
 	InFlight atomic.Int64 // requests of the application that are being worked on
 	Busy     atomic.Int64 // processor tokens in use
 	offer    atomic.Uint64
-	_        int64
+	Conns    atomic.Int64 // connections that clients have open
 }
 
 var _ [entrySize]byte = [unsafe.Sizeof(Entry{})]byte{}
 
+// size of the file, in bytes. Most of it is never written, and takes no room.
+const size = capacity*entrySize + shards*int(unsafe.Sizeof(Requests{}))
+
 // Page is a mapped page.
 type Page struct {
-	file    *os.File
-	memory  []byte
-	entries []Entry
-	next    int
+	file     *os.File
+	memory   []byte
+	entries  []Entry
+	requests []Requests
+	next     int
 }
 
 // Process is what is known of one process.
@@ -69,6 +74,7 @@ type Process struct {
 	Ready      bool
 	Served     int64
 	InFlight   int64
+	Conns      int64
 	CPU        time.Duration // what it used in all; 0 while it lives
 	RSSMax     int64         // bytes, as it last reported itself; 0 if it never did
 }
@@ -79,7 +85,7 @@ func Create(path string) (*Page, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create the page of counters: %w", err)
 	}
-	if err := f.Truncate(capacity * entrySize); err != nil {
+	if err := f.Truncate(int64(size)); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("create the page of counters: %w", err)
 	}
@@ -99,19 +105,20 @@ func Open(path string) (*Page, error) {
 // file from then on, even if that fails.
 func Map(f *os.File) (*Page, error) {
 	info, err := f.Stat()
-	if err == nil && info.Size() < capacity*entrySize {
-		err = fmt.Errorf("it has %d bytes instead of %d", info.Size(), capacity*entrySize)
+	if err == nil && info.Size() < int64(size) {
+		err = fmt.Errorf("it has %d bytes instead of %d", info.Size(), size)
 	}
 	var memory []byte
 	if err == nil {
-		memory, err = mapFile(f, capacity*entrySize)
+		memory, err = mapFile(f, size)
 	}
 	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("map the page of counters: %w", err)
 	}
 	entries := unsafe.Slice((*Entry)(unsafe.Pointer(unsafe.SliceData(memory))), capacity)
-	return &Page{file: f, memory: memory, entries: entries}, nil
+	requests := unsafe.Slice((*Requests)(unsafe.Pointer(&memory[capacity*entrySize])), shards)
+	return &Page{file: f, memory: memory, entries: entries, requests: requests}, nil
 }
 
 // File is the page's file, to be inherited by a process that maps it.
@@ -137,7 +144,7 @@ func (p *Page) Add(slot, life, generation, restarts int) (index int, e *Entry) {
 	}
 	e = &p.entries[index]
 	e.pid.Store(0)
-	for _, counter := range []*atomic.Int64{&e.born, &e.ended, &e.ready, &e.cpu, &e.rss, &e.Served, &e.InFlight, &e.Busy} {
+	for _, counter := range []*atomic.Int64{&e.born, &e.ended, &e.ready, &e.cpu, &e.rss, &e.Served, &e.InFlight, &e.Busy, &e.Conns} {
 		counter.Store(0)
 	}
 	e.offer.Store(0)
@@ -195,6 +202,7 @@ func (e *Entry) Process() Process {
 		Ready:      e.ready.Load() != 0,
 		Served:     e.Served.Load(),
 		InFlight:   e.InFlight.Load(),
+		Conns:      e.Conns.Load(),
 		CPU:        time.Duration(e.cpu.Load()),
 		RSSMax:     e.rss.Load(),
 	}
@@ -222,6 +230,7 @@ func (e *Entry) End(x proc.Exit) {
 	e.SetReady(false)
 	e.InFlight.Store(0)
 	e.Busy.Store(0)
+	e.Conns.Store(0)
 	e.cpu.Store(int64(x.CPU))
 	e.ended.Store(int64(clock.Now()))
 }
