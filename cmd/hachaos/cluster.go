@@ -60,7 +60,7 @@ reload, or SIGUSR2). SIGTERM lets it finish what it has and ends it.`,
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log more")
 	flags.IntVar(&f.readyFD, "ready-fd", 0, "descriptor on which a line of JSON says where it listens")
 	_ = flags.MarkHidden("ready-fd") // it stands
-	cmd.AddCommand(f.statusCommand(), f.reloadCommand(), f.stopCommand())
+	cmd.AddCommand(f.statusCommand(), f.reloadCommand(), f.scaleCommand(), f.stopCommand())
 	return cmd
 }
 
@@ -180,15 +180,18 @@ func printStatus(w io.Writer, s cluster.Status) error {
 	}
 	fmt.Fprintln(w)
 	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "SLOT\tPID\tSTATE\tUPTIME\tRESTARTS\tIN FLIGHT\tREQUESTS\t")
+	fmt.Fprintln(table, "SLOT\tPID\tSTATE\tUPTIME\tRESTARTS\tCPU\tMEMORY\tIN FLIGHT\tREQUESTS\tERRORS\t")
 	for _, worker := range s.Workers {
-		pid, uptime := "–", "–"
+		pid, uptime, cpu, memory := "–", "–", "–", "–"
 		if worker.PID != 0 {
 			pid = strconv.Itoa(worker.PID)
 			uptime = units.FormatDuration(time.Duration(worker.UptimeS * float64(time.Second)))
 		}
-		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%d\t%d\t%s\t\n", worker.Slot, pid, worker.State, uptime,
-			worker.Restarts, worker.InFlight, units.FormatCount(worker.Requests))
+		if worker.Memory != 0 { // it was looked at
+			cpu, memory = fmt.Sprintf("%.0f %%", 100*worker.CPU), units.FormatBytes(worker.Memory)
+		}
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%d\t%s\t%s\t%d\t%s\t%s\t\n", worker.Slot, pid, worker.State, uptime,
+			worker.Restarts, cpu, memory, worker.InFlight, units.FormatCount(worker.Requests), units.FormatCount(worker.Errors))
 	}
 	return table.Flush()
 }
@@ -205,6 +208,27 @@ func (f *clusterFlags) reloadCommand() *cobra.Command {
 				return runError(err)
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), "every worker was replaced")
+			return nil
+		},
+	}
+}
+
+func (f *clusterFlags) scaleCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "scale N",
+		Short: "Change the number of workers, and wait until that is done",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			n, err := strconv.Atoi(args[0])
+			if err != nil {
+				return usageError(fmt.Errorf("%q is no number of workers", args[0]))
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), interrupts...)
+			defer stop()
+			if err := (cluster.Client{Dir: f.dir}).Scale(ctx, n); err != nil {
+				return runError(err)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%d workers are ready\n", n)
 			return nil
 		},
 	}

@@ -16,7 +16,13 @@ func workerCommand() *cobra.Command {
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+			options := &slog.HandlerOptions{ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+				if a.Key == slog.TimeKey && !single { // the master puts it before each line
+					return slog.Attr{}
+				}
+				return a
+			}}
+			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), options))
 			var err error
 			if single {
 				err = app.RunSingle(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), log)

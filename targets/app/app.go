@@ -52,6 +52,9 @@ type App struct {
 	hello     string
 	crash     time.Duration
 	draining  atomic.Bool
+	unready   atomic.Bool
+	rejecting atomic.Bool
+	leaked    leak
 }
 
 // New returns an application. It does nothing until it is served.
@@ -105,6 +108,16 @@ func (a *App) Start(ctx context.Context) bool {
 // Drain lets /health and /ready fail and every answer close its connection.
 func (a *App) Drain() { a.draining.Store(true) }
 
+// Unready lets /health and /ready fail; everything else is served as before.
+func (a *App) Unready() { a.unready.Store(true) }
+
+// Reject lets requests that begin from now on be answered 503 and close their
+// connection.
+func (a *App) Reject() {
+	a.Unready()
+	a.rejecting.Store(true)
+}
+
 // ServeHTTP implements [http.Handler].
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	arrival := arrivalOf(r.Context())
@@ -116,7 +129,7 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/":
 		a.work(w, r, arrival)
 	case "/health", "/ready":
-		if a.draining.Load() {
+		if a.draining.Load() || a.unready.Load() {
 			a.answer(w, http.StatusServiceUnavailable, "draining\n")
 			return
 		}
@@ -135,6 +148,13 @@ func (a *App) work(w http.ResponseWriter, r *http.Request, arrival *Arrival) {
 	defer a.room.leave()
 	a.entry.InFlight.Add(1)
 	defer a.entry.InFlight.Add(-1)
+	if a.rejecting.Load() {
+		w.Header().Set("Retry-After", "1")
+		w.Header().Set("Connection", "close")
+		a.answer(w, http.StatusServiceUnavailable, "draining\n")
+		return
+	}
+	a.leaked.grow(int64(a.config.Leak))
 	if !a.takeIn(w, r, arrival) {
 		return
 	}
@@ -186,6 +206,9 @@ func (a *App) answer(w http.ResponseWriter, status int, body string) {
 	h := w.Header()
 	if a.draining.Load() {
 		h.Set("Connection", "close")
+	}
+	if status >= http.StatusInternalServerError {
+		a.entry.Errors.Add(1)
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)

@@ -52,6 +52,9 @@ func (c *Config) Check(report func(path, message string)) {
 	if c.Pool != nil {
 		c.Pool.Check(beneath("pool", report))
 	}
+	if c.Leak < 0 {
+		report("leak", "leak is negative")
+	}
 	if c.Retry != nil {
 		c.Retry.Check(beneath("retry", report))
 	}

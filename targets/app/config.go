@@ -11,6 +11,7 @@ type Config struct {
 	Work    units.Duration `yaml:"work" json:"work,omitempty" jsonschema:"description=Processor time that each request to / burns,default=0s"`
 	Wait    units.Duration `yaml:"wait" json:"wait,omitempty" jsonschema:"description=Time that each request to / waits before it works: something slow that needs no processor,default=0s"`
 	Start   units.Duration `yaml:"start" json:"start,omitempty" jsonschema:"description=Time that each process takes before it serves: an application that loads and connects first,default=0s"`
+	Leak    units.Bytes    `yaml:"leak" json:"leak,omitempty" jsonschema:"description=Memory that each request to / takes and never gives back,default=0"`
 	Crash   *Crash         `yaml:"crash" json:"crash,omitempty" jsonschema:"description=Each process ends itself after a random time"`
 	Compute string         `yaml:"compute" json:"compute,omitempty" jsonschema:"description=Where /compute computes: in the request or in a child process,enum=inline,enum=child,default=inline"`
 	Ready   string         `yaml:"ready" json:"ready,omitempty" jsonschema:"description=What /ready looks at: the process alone or its dependencies too,enum=shallow,enum=deep,default=shallow"`

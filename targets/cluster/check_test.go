@@ -22,7 +22,7 @@ func TestConfigCheck(t *testing.T) {
 		want   []string
 	}{
 		{good, nil},
-		{bad, []string{"workers", "dispatch", "threads", "restart.when", "restart.min_uptime", "restart.max_backoff", "ready_timeout", "kill_timeout", "app.work"}},
+		{bad, []string{"workers", "dispatch", "threads", "restart.when", "restart.max_backoff", "restart.min_uptime", "ready_timeout", "kill_timeout", "app.work"}},
 	} {
 		var got []string
 		c.config.Check(func(path, _ string) { got = append(got, path) })

@@ -40,6 +40,13 @@ func (c Client) Reload(ctx context.Context) error {
 	return c.ask(ctx, request{Do: "reload"}, func(reply) error { return errEnough })
 }
 
+// Scale changes the number of workers, and returns once new ones are ready or
+// those that are too many have finished what they had and gone. It waits for a
+// reload that runs.
+func (c Client) Scale(ctx context.Context, workers int) error {
+	return c.ask(ctx, request{Do: "scale", Workers: workers}, func(reply) error { return errEnough })
+}
+
 // Exit lets the worker in a slot end itself at once with an exit code, as if it
 // had crashed.
 func (c Client) Exit(ctx context.Context, slot, code int) error {

@@ -27,18 +27,14 @@ type Config struct {
 	Threads      int            `yaml:"threads" json:"threads,omitempty" jsonschema:"description=Processors a worker uses at once (GOMAXPROCS),minimum=1,default=1"`
 	App          app.Config     `yaml:"app" json:"app,omitzero" jsonschema:"description=The reference application that workers run"`
 	Restart      Restart        `yaml:"restart" json:"restart,omitzero" jsonschema:"description=Whether and when a worker that ended is replaced"`
+	Liveness     *Liveness      `yaml:"liveness" json:"liveness,omitempty" jsonschema:"description=Replaces a worker that hangs; off unless it is given"`
 	ReadyTimeout units.Duration `yaml:"ready_timeout" json:"ready_timeout,omitempty" jsonschema:"description=A new worker that is not ready by then is ended,default=3s"`
 	KillTimeout  units.Duration `yaml:"kill_timeout" json:"kill_timeout,omitempty" jsonschema:"description=A leaving worker that still has requests by then is ended,default=5s"`
-}
-
-// Restart says which ended workers are replaced, and when. A worker that had
-// lived MinUptime is replaced at once; one that had not waits Backoff, twice
-// as long after each further short life, up to MaxBackoff.
-type Restart struct {
-	When       string         `yaml:"when" json:"when,omitempty" jsonschema:"description=Which ended workers are replaced,enum=always,enum=on-failure,enum=never,default=on-failure"`
-	Backoff    units.Duration `yaml:"backoff" json:"backoff,omitempty" jsonschema:"description=Wait before replacing a worker that lived shorter than min_uptime,default=100ms"`
-	MaxBackoff units.Duration `yaml:"max_backoff" json:"max_backoff,omitempty" jsonschema:"description=Upper end of the doubling wait,default=15s"`
-	MinUptime  units.Duration `yaml:"min_uptime" json:"min_uptime,omitempty" jsonschema:"description=A worker that lived this long is replaced at once,default=1s"`
+	Drain        Drain          `yaml:"drain" json:"drain,omitzero" jsonschema:"description=How the cluster stops"`
+	Reload       Reload         `yaml:"reload" json:"reload,omitzero" jsonschema:"description=How workers are replaced by new ones"`
+	Exec         []string       `yaml:"exec" json:"exec,omitempty" jsonschema:"description=Program and arguments to run as workers instead of the reference application (proxy and shared and reuseport)"`
+	InstanceVar  string         `yaml:"instance_var" json:"instance_var,omitempty" jsonschema:"description=Environment variable that tells a worker its slot,default=INSTANCE_ID"`
+	PortVar      string         `yaml:"port_var" json:"port_var,omitempty" jsonschema:"description=Environment variable that tells a worker the port it is to listen on,default=PORT"`
 }
 
 // Workers is a number of workers; 0 means one per processor ("max").

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -77,6 +78,8 @@ func (m *master) serveClient(conn *net.UnixConn) error {
 		case <-m.done:
 			return nil
 		}
+	case "scale":
+		return send(conn, told(m.scale(q.Workers)))
 	case "stop":
 		m.post(m.stop)
 		<-m.done
@@ -101,14 +104,19 @@ func send(conn *net.UnixConn, r reply) error {
 
 // exit lets a worker end itself.
 func (m *master) exit(slot, code int) (err error) {
-	if slot < 1 || slot > len(m.slots) {
-		return fmt.Errorf("exit: there is no worker %d (they are 1 to %d)", slot, len(m.slots))
-	}
 	if code < 0 || code > 255 {
 		return fmt.Errorf("exit: %d is no exit status (they are 0 to 255)", code)
 	}
 	if !m.ask(func() {
+		if slot < 1 || slot > len(m.slots) {
+			err = fmt.Errorf("exit: there is no worker %d (they are 1 to %d)", slot, len(m.slots))
+			return
+		}
 		w := m.slots[slot-1].current
+		if m.Config.Exec != nil {
+			err = errors.New("exit: only the reference application can be told to exit (kill ends other programs)")
+			return
+		}
 		if w == nil || w.member == nil {
 			err = fmt.Errorf("exit: worker %d has no process that can be told: %w", slot, os.ErrProcessDone)
 			return
@@ -215,9 +223,12 @@ func (m *master) status() Status {
 		if w != nil {
 			p := w.entry.Process()
 			ws.PID, ws.State, ws.Started, ws.UptimeS = w.PID(), w.state, w.began, clock.Since(w.began).Seconds()
-			ws.Generation, ws.Ready, ws.InFlight, ws.Requests = w.generation, w.state == Serving, p.InFlight, p.Served
+			ws.Generation, ws.Ready, ws.InFlight, ws.Requests, ws.Errors = w.generation, w.state == Serving, p.InFlight, p.Served, p.Errors
+			ws.CPU, ws.Memory = w.usage.share, w.usage.memory
 		} else if slot.timer != nil {
 			ws.State = Waiting
+		} else if slot.errored {
+			ws.State = Errored
 		}
 		s.Workers = append(s.Workers, ws)
 	}

@@ -32,6 +32,7 @@ type handoff struct {
 	threads  int64         // of each worker
 	room     int           // how many connections may wait
 	patience time.Duration // how long they may
+	reject   bool          // what waits when the cluster stops
 	log      *slog.Logger
 	wg       sync.WaitGroup
 	stop     chan struct{} // ends reclaim
@@ -73,7 +74,7 @@ func newHandoff(ln *net.TCPListener, c Config, log *slog.Logger) (*handoff, erro
 	}
 	h := &handoff{
 		ln: os.NewFile(uintptr(fd), "listener"), threads: int64(c.Threads), room: c.Queue.Size, patience: c.Queue.Timeout.Std(),
-		log: log, stop: make(chan struct{}), swept: make(chan struct{}),
+		reject: c.Drain.Mode == "reject", log: log, stop: make(chan struct{}), swept: make(chan struct{}),
 	}
 	h.silent = newAside(h.add)
 	h.refuse = newRefusal()
@@ -164,7 +165,9 @@ func (h *handoff) free() *member {
 func (h *handoff) join(m *member) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.members = append(h.members, m)
+	if m.leaving = false; !slices.Contains(h.members, m) {
+		h.members = append(h.members, m)
+	}
 	h.dispatch()
 }
 
@@ -271,6 +274,9 @@ func (h *handoff) drain(ctx context.Context) {
 	settled := make(chan struct{})
 	h.mu.Lock()
 	h.settled = settled
+	for h.reject && h.queue.len() > 0 {
+		h.refuse.answer(h.queue.pop(), stops)
+	}
 	h.dispatch()
 	h.mu.Unlock()
 	select {

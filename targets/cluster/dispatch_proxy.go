@@ -12,6 +12,7 @@ import (
 	"net/http/httputil"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hachaos/hachaos/targets/app"
@@ -41,6 +42,7 @@ type proxy struct {
 	gate    gate
 	abort   context.CancelFunc // of all that is on its way
 	wg      sync.WaitGroup
+	rejects atomic.Bool // what comes while the cluster stops
 }
 
 // newProxy owns ln, and counts requests in counts.
@@ -75,6 +77,11 @@ func (p *proxy) open() {
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p.own != nil && (r.URL.Path == "/metrics" || r.URL.Path == "/health") {
 		p.own.ServeHTTP(w, r)
+		return
+	}
+	if p.rejects.Load() {
+		w.Header().Set("Connection", "close")
+		failed(w, r, errNobody)
 		return
 	}
 	if len(r.TransferEncoding) > 0 {
@@ -153,6 +160,7 @@ func (*proxy) queued() int                     { return 0 }
 
 // drain takes no more connections and waits for the answers that are owed.
 func (p *proxy) drain(ctx context.Context) {
+	p.rejects.Store(p.config.Drain.Mode == "reject")
 	p.ln.Close()
 	p.wg.Wait()
 	_ = p.server.Shutdown(ctx) // what lasts longer is cut off

@@ -28,6 +28,12 @@ type link struct {
 	leave  chan struct{}   // closed when the worker is to leave
 	last   atomic.Bool     // all workers leave
 	once   sync.Once
+	probes probes
+
+	// What the master says that concerns neither connections nor the end. Both are
+	// set before keep is called.
+	unready func()
+	rest    func(bool)
 
 	mu    sync.Mutex
 	wire  *wire  // nil while there is no master
@@ -41,7 +47,7 @@ type handedConn struct {
 }
 
 func newLink(c workerConfig, log *slog.Logger) *link {
-	return &link{config: c, log: log, handed: make(chan handedConn, 1), leave: make(chan struct{})}
+	return &link{config: c, log: log, handed: make(chan handedConn, 1), leave: make(chan struct{}), probes: make(probes, 4)}
 }
 
 // say tells the master something, if there is one. That the worker is ready is
@@ -139,6 +145,14 @@ func (l *link) handle(f frame, fd int) error {
 			l.last.Store(true)
 		}
 		l.once.Do(func() { close(l.leave) })
+	case probed:
+		if fd >= 0 {
+			l.probes.add(fd)
+		}
+	case unready:
+		l.unready()
+	case rest, resume:
+		l.rest(f.kind == rest)
 	case exit:
 		os.Exit(int(f.x))
 	}

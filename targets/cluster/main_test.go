@@ -44,6 +44,7 @@ type masterOptions struct {
 	Dir      string
 	Seed     uint64
 	Lifeline time.Duration
+	Mood     string // of the first workers
 }
 
 func masterMain() {
@@ -75,6 +76,11 @@ func workerMain() {
 		os.Exit(3)
 	case string(mood) == "hang":
 		select {}
+	case string(mood) == "chatter":
+		fmt.Println("hello")
+		fmt.Fprintln(os.Stderr, "panic is only a word")
+	case string(mood) == "third crashes" && os.Getenv("INSTANCE_ID") == "3":
+		os.Exit(3)
 	}
 	if err := RunWorker(context.Background(), slog.New(slog.NewTextHandler(os.Stderr, nil))); err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)
@@ -115,6 +121,9 @@ func launch(t *testing.T, o masterOptions) *fixture {
 	options, err := json.Marshal(o)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if o.Mood != "" {
+		f.mood(o.Mood)
 	}
 	log, err := os.Create(f.log)
 	if err != nil {
@@ -164,7 +173,7 @@ func (f *fixture) cleanUp(folder string) {
 	if err != nil {
 		f.t.Error(err)
 	}
-	for _, word := range []string{"DATA RACE", "panic"} {
+	for _, word := range []string{"DATA RACE", "panic:", "fatal error:"} {
 		if strings.Contains(string(log), word) {
 			f.t.Errorf("the log says %s:\n%s", word, log)
 		}

@@ -82,6 +82,14 @@ type member struct {
 	leaving bool
 }
 
+// send tells the worker something; a program of somebody else's is told nothing.
+func (m *member) send(f frame) error {
+	if m.wire == nil {
+		return nil
+	}
+	return m.wire.send(f, -1)
+}
+
 // Supported returns nil: clusters run on every Unix.
 func Supported() error { return nil }
 
@@ -161,7 +169,7 @@ func newMaster(o Options) (m *master, err error) {
 		watchers:   map[*watcher]struct{}{},
 	}
 	for i := range int(o.Config.Workers) {
-		m.slots = append(m.slots, &slot{number: i + 1, backoff: NewBackoff(o.Config.Restart)})
+		m.slots = append(m.slots, newSlot(i+1, o.Config.Restart))
 	}
 	var undo []func()
 	defer func() {
@@ -211,6 +219,7 @@ func (m *master) loop(ctx context.Context, signals <-chan os.Signal) error {
 	background, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	m.reportSelf(background)
+	m.wg.Go(func() { m.measure(background) })
 	defer close(m.done)
 	end := ctx.Done()
 	for !m.stopping || len(m.living) > 0 {
@@ -300,6 +309,7 @@ func (m *master) close() {
 // killAll ends the workers of a master that could not start.
 func (m *master) killAll() {
 	for w := range m.living {
-		w.Kill()
+		m.kill(w)
+		<-w.Done()
 	}
 }

@@ -27,10 +27,11 @@ type why int
 const (
 	tooMany why = iota // are in line
 	tooLate            // it has been in line for too long
+	stops              // the cluster stops, and rejects what comes
 	reasons
 )
 
-var whyNames = [reasons]string{"queue full", "queue timeout"}
+var whyNames = [reasons]string{"queue full", "queue timeout", "draining"}
 
 // refusal answers connections for which there is no room.
 type refusal struct {

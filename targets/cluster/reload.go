@@ -5,11 +5,10 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
+	"time"
 )
-
-// spawnAttempts is how often a reload starts a replacement that ends, by itself
-// or by a fault that hits it, before it is ready.
-const spawnAttempts = 3
 
 // reloads knows who waits for which reload.
 type reloads struct {
@@ -43,14 +42,24 @@ func (m *master) requestReload(done chan<- error) {
 	}
 	m.generation++
 	m.announce("reload of %d workers", len(m.slots))
-	m.wg.Go(m.reload)
+	var places []place
+	for _, s := range m.slots {
+		places = append(places, place{s, s.lives})
+	}
+	m.wg.Go(func() { m.reload(places) })
 }
 
 var errStopping = errors.New("the cluster is being stopped")
 
+// place is a slot to be reloaded, with the last of its lives before that.
+type place struct {
+	*slot
+	last int
+}
+
 // reload replaces all workers and tells who waits for it.
-func (m *master) reload() {
-	err := m.reloadSlots()
+func (m *master) reload(places []place) {
+	err := m.reloadPlaces(places)
 	m.post(func() {
 		if err != nil {
 			m.announce("%s", err)
@@ -72,90 +81,158 @@ func (m *master) reload() {
 				}
 			}
 		}
+		m.failIfNoneIsLeft()
 	})
 }
 
-// reloadSlots goes from slot to slot. The next one follows when the old worker
-// has gone.
-func (m *master) reloadSlots() error {
-	for _, s := range m.slots {
-		if err := m.reloadSlot(s); err != nil {
-			return fmt.Errorf("reload stopped at worker %d of %d: %w; the workers that are there go on", s.number, len(m.slots), err)
+// reloadPlaces goes from group to group. The next one follows when the old
+// workers have gone, or rest if they can be put back.
+func (m *master) reloadPlaces(places []place) error {
+	c := m.Config.Reload
+	parks := c.OnFailure == "rollback"
+	var parked []parking
+	var failures []error
+	total := len(places)
+	for group := range slices.Chunk(places, max(c.Parallelism, 1)) {
+		if group[0] != places[0] && !m.wait(c.Delay.Std()) {
+			return errStopping
+		}
+		done, errs := m.reloadGroup(group, renewal{order: c.Order, park: parks}, total)
+		parked = append(parked, done...)
+		failures = append(failures, errs...)
+		if len(errs) > 0 && c.OnFailure != "continue" {
+			break
+		}
+	}
+	failure := errors.Join(failures...)
+	switch {
+	case failure == nil:
+		return m.release(parked)
+	case errors.Is(failure, errStopping):
+		return errStopping
+	case parks:
+		m.putBack(parked)
+		return fmt.Errorf("reload %w; the old workers were put back", oneLine(failures))
+	case c.OnFailure == "continue":
+		return fmt.Errorf("reload %w; the others were replaced", oneLine(failures))
+	}
+	return fmt.Errorf("reload %w; the workers that are there go on", oneLine(failures))
+}
+
+// oneLine joins errors without line breaks.
+func oneLine(errs []error) error {
+	all := errs[0]
+	for _, err := range errs[1:] {
+		all = fmt.Errorf("%w, and %w", all, err)
+	}
+	return all
+}
+
+// reloadGroup replaces the workers of some slots at the same time.
+func (m *master) reloadGroup(group []place, r renewal, total int) (parked []parking, failures []error) {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, p := range group {
+		wg.Go(func() {
+			r := r
+			r.after = p.last
+			old, err := m.renew(p.slot, r)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				failures = append(failures, fmt.Errorf("stopped at worker %d of %d: %w", p.number, total, err))
+			} else if old != nil {
+				parked = append(parked, parking{p.slot, old})
+			}
+		})
+	}
+	wg.Wait()
+	return parked, failures
+}
+
+// wait returns false if the master ends meanwhile.
+func (m *master) wait(d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-m.done:
+		return false
+	}
+}
+
+// parking is an old worker that rests, and the slot in which it was.
+type parking struct {
+	slot *slot
+	old  *worker
+}
+
+// release lets the old workers of a reload that went well leave.
+func (m *master) release(parked []parking) error {
+	for _, p := range parked {
+		m.post(func() { m.leave(p.old) })
+	}
+	for _, p := range parked {
+		if err := m.awaitGone(p.old); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// reloadSlot starts a replacement, and lets the old worker leave once it is
-// ready.
-func (m *master) reloadSlot(s *slot) error {
-	for range spawnAttempts {
-		next, err := m.replacement(s)
-		if err != nil {
-			return err
-		}
-		select {
-		case <-next.ready:
-			if done, err := m.handOver(s, next); done || err != nil {
-				return err
+// putBack lets the old workers of a reload that failed serve again, and the new
+// ones leave.
+func (m *master) putBack(parked []parking) {
+	var gone []*worker
+	for _, p := range parked {
+		m.ask(func() {
+			s := p.slot
+			if m.stopping || s.removed || p.old.state != Resting || s.next != nil {
+				m.leave(p.old)
+				return
 			}
-		case <-next.gone:
-		case <-m.done:
-			return errStopping
-		}
-		if next.late {
-			return fmt.Errorf("its replacement was not ready within %s", m.Config.ReadyTimeout)
+			s.forgive(m.Config.Restart)
+			next := s.current
+			s.current = p.old
+			m.wake(p.old)
+			if next != nil {
+				m.leave(next)
+				gone = append(gone, next)
+			}
+		})
+	}
+	for _, w := range gone {
+		if m.awaitGone(w) != nil {
+			return
 		}
 	}
-	return fmt.Errorf("%d replacements ended before they were ready", spawnAttempts)
 }
 
-// replacement returns the worker of the new generation in a slot, which it
-// starts unless a crash has brought it already.
-func (m *master) replacement(s *slot) (w *worker, err error) {
-	if !m.ask(func() {
-		switch {
-		case m.stopping:
-			err = errStopping
-		case s.current != nil && s.current.generation == m.generation:
-			w = s.current
-		case s.next != nil:
-			w = s.next
-		default:
-			if s.timer != nil {
-				s.timer.Stop()
-				s.timer = nil
-			}
-			w, err = m.spawn(s)
-		}
-	}) {
-		err = errStopping
+// rest gives a worker no more requests for now.
+func (m *master) rest(w *worker) {
+	if w.state != Serving {
+		return
 	}
-	return w, err
+	w.state = Resting
+	w.entry.SetReady(false)
+	if w.member != nil {
+		m.dispatch.leave(w.member)
+		_ = w.member.send(frame{kind: rest})
+	}
+	m.change(w, "worker %d (pid %d) rests", w.slot.number, w.PID())
 }
 
-// handOver makes next the worker of its slot and waits until the old one has
-// gone; false says that next crashed before it could take over.
-func (m *master) handOver(s *slot, next *worker) (done bool, err error) {
-	var old *worker
-	if !m.ask(func() {
-		if s.next == next {
-			old, s.current, s.next = s.current, next, nil
-		}
-		done = s.current != nil && s.current.generation == m.generation
-		if old != nil {
-			m.leave(old)
-		}
-	}) {
-		return false, errStopping
+// wake lets a worker that rests take requests again.
+func (m *master) wake(w *worker) {
+	w.state = Serving
+	w.entry.SetReady(true)
+	if w.member != nil {
+		_ = w.member.send(frame{kind: resume})
+		m.dispatch.join(w.member)
 	}
-	if old == nil {
-		return done, nil
-	}
-	select {
-	case <-old.gone:
-		return done, nil
-	case <-m.done:
-		return false, errStopping
-	}
+	m.change(w, "worker %d (pid %d) serves again", w.slot.number, w.PID())
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hachaos/hachaos/loadgen/clock"
 	"github.com/hachaos/hachaos/reports/units"
 )
 
@@ -45,6 +46,23 @@ func TestReplaces(t *testing.T) {
 	} {
 		if got := (Restart{When: c.when}).Replaces(c.failed); got != c.replaced {
 			t.Errorf("%s, failed %v: replaced %v", c.when, c.failed, got)
+		}
+	}
+}
+
+func TestExhausted(t *testing.T) {
+	b := NewBackoff(Restart{MinUptime: units.Duration(time.Second), Max: 2, Window: units.Duration(time.Minute)})
+	for i, c := range []struct {
+		at, lived time.Duration
+		want      bool
+	}{
+		{1, 0, false}, {2, 0, false}, {3, time.Second, false}, {4, 0, true},
+		{time.Minute + 3, 0, false}, // those at 1 and 2 are forgotten, not that at 4
+		{time.Minute + 3, 0, true},
+		{3 * time.Minute, 0, false},
+	} {
+		if got := b.Exhausted(clock.Time(c.at), c.lived); got != c.want {
+			t.Errorf("end %d: exhausted %v, want %v", i, got, c.want)
 		}
 	}
 }

@@ -30,6 +30,10 @@ const (
 	Leaving  State = "leaving"
 	Waiting  State = "waiting"
 	Ended    State = "ended"
+	// Resting: a reload that can be taken back keeps it, without new connections.
+	Resting State = "resting"
+	// Errored: its workers lived too shortly too often, and none is started.
+	Errored State = "errored"
 )
 
 // WorkerStatus is the state of one slot. What is said of a process is 0 when
@@ -45,6 +49,9 @@ type WorkerStatus struct {
 	Ready      bool       `json:"ready"`
 	InFlight   int64      `json:"in_flight"`
 	Requests   int64      `json:"requests"` // served by the process
+	Errors     int64      `json:"errors"`   // answers of the process with a status of 500 or more
+	CPU        float64    `json:"cpu"`      // share of one processor, lately
+	Memory     int64      `json:"memory"`   // resident, in bytes
 }
 
 // ProcessStatus is what one worker process did.
@@ -68,9 +75,10 @@ type Change struct {
 
 // request is a line that a client sends, reply one that it gets.
 type request struct {
-	Do   string `json:"do"` // status, reload, stop, exit or watch
-	Slot int    `json:"slot,omitempty"`
-	Code int    `json:"code,omitempty"`
+	Do      string `json:"do"` // status, reload, scale, stop, exit or watch
+	Slot    int    `json:"slot,omitempty"`
+	Code    int    `json:"code,omitempty"`
+	Workers int    `json:"workers,omitempty"`
 }
 
 type reply struct {

@@ -29,9 +29,13 @@ const (
 
 // From master to worker.
 const (
-	handed kind = iota + 101 // a connection comes along, by number n
-	drain                    // finish what is there and go; x is 1 if all workers go
-	exit                     // end at once with status x
+	handed  kind = iota + 101 // a connection comes along, by number n
+	drain                     // finish what is there and go; x is 1 if all workers go
+	exit                      // end at once with status x
+	probed                    // a connection comes along on which to say that it lives
+	unready                   // fail health checks from now on, and serve on
+	rest                      // take no more connections for now
+	resume                    // take them again
 )
 
 // frame is one message between master and worker. Its size is fixed, so that it

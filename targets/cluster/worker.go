@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"sync"
@@ -45,6 +46,7 @@ type workerConfig struct {
 	QueueTimeout time.Duration `json:"queue_timeout"`
 	KillTimeout  time.Duration `json:"kill_timeout"`
 	Lifeline     time.Duration `json:"lifeline"`
+	Reject       bool          `json:"reject"` // what comes while it drains
 }
 
 // RunWorker serves the application as a worker, which only a master can start.
@@ -107,6 +109,11 @@ func (p *workerProcess) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	p.link.unready, p.link.rest = p.app.Unready, func(rests bool) {
+		if ln, ok := ln.(*sharedListener); ok { // to the others nothing more is sent
+			ln.rest(rests)
+		}
+	}
 	// A worker that computes hears of its next connection between two requests.
 	p.app.Processor().OnRelease(p.link.look)
 	go p.link.keep()
@@ -115,6 +122,7 @@ func (p *workerProcess) run(ctx context.Context) error {
 		return nil
 	}
 	server := app.NewServer(p.app, p.log)
+	go func() { _ = (&http.Server{Handler: p.app, ReadHeaderTimeout: helloTimeout}).Serve(p.link.probes) }() // it ends with the process
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(ln) }()
 	p.link.say(frame{kind: ready, x: uint32(ln.Addr().(*net.TCPAddr).Port)})
@@ -127,6 +135,9 @@ func (p *workerProcess) run(ctx context.Context) error {
 	case <-ctx.Done():
 		p.link.askToLeave()
 	case <-p.link.leave:
+	}
+	if p.Reject {
+		p.app.Reject()
 	}
 	ln.Close()
 	drain, cancel := context.WithTimeout(context.Background(), p.KillTimeout)
@@ -224,75 +235,3 @@ func (l *handedListener) Close() error {
 
 // Addr implements net.Listener.
 func (l *handedListener) Addr() net.Addr { return l.addr }
-
-// sharedListener accepts on an inherited listener, which all workers share, or
-// those that follow each other in a slot.
-type sharedListener struct {
-	p    *workerProcess
-	file *os.File
-	raw  syscall.RawConn
-	addr net.Addr
-}
-
-func newSharedListener(file *os.File, addr net.Addr, p *workerProcess) (*sharedListener, error) {
-	raw, err := file.SyscallConn()
-	if err != nil {
-		return nil, fmt.Errorf("use the inherited listener: %w", err)
-	}
-	return &sharedListener{p: p, file: file, raw: raw, addr: addr}, nil
-}
-
-// Accept waits until there is a connection and a processor is free for it, and
-// then takes it if no other worker was faster. After Close it returns
-// net.ErrClosed; if all workers go, only when no connection is left.
-func (l *sharedListener) Accept() (net.Conn, error) {
-	for {
-		closed := l.await()
-		if closed && !l.p.link.last.Load() {
-			return nil, net.ErrClosed // the others take what is left
-		}
-		arrival, err := l.p.app.Arrive(context.Background())
-		if err != nil {
-			return nil, err
-		}
-		var fd int
-		var aerr error
-		err = l.raw.Control(func(ln uintptr) { fd, aerr = accept(int(ln)) })
-		if err == nil && aerr == nil {
-			c, err := newConn(fd, l.addr, arrival)
-			if err == nil {
-				return c, nil
-			}
-			l.p.log.Warn("accept", "error", err)
-			continue
-		}
-		arrival.End()
-		switch {
-		case err != nil:
-			return nil, err
-		case aerr == unix.EAGAIN && closed:
-			return nil, net.ErrClosed
-		case transient(aerr):
-			time.Sleep(time.Millisecond) // until there are descriptors again
-		case aerr != unix.EAGAIN:
-			return nil, fmt.Errorf("accept: %w", aerr)
-		}
-	}
-}
-
-// await returns when there is a connection, or true when the listener is
-// closed.
-func (l *sharedListener) await() (closed bool) {
-	// Readiness is asked for anew: others may have taken what woke this worker.
-	return l.raw.Read(func(ln uintptr) bool {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(ln), Events: unix.POLLIN}}, 0)
-		return n > 0 || err != nil && err != unix.EINTR
-	}) != nil
-}
-
-// Close wakes Accept. The descriptor stays open until the process ends, because
-// Accept may still use it.
-func (l *sharedListener) Close() error { return l.file.SetReadDeadline(time.Unix(1, 0)) }
-
-// Addr implements net.Listener.
-func (l *sharedListener) Addr() net.Addr { return l.addr }

@@ -26,9 +26,9 @@ import (
 // one that ended first is used again.
 const capacity = 4096
 
-// entrySize is that of two cache lines, so that no two processes write to the
-// same one, nor to one that the processor fetches along with it.
-const entrySize = 128
+// entrySize is a multiple of two cache lines, so that no two processes write to
+// the same one, nor to one that the processor fetches along with it.
+const entrySize = 256
 
 // Entry is what one process counts. All of it may be read and written by
 // several processes at once.
@@ -44,8 +44,10 @@ type Entry struct {
 	Served   atomic.Int64 // requests of the application that were answered
 	InFlight atomic.Int64 // requests of the application that are being worked on
 	Busy     atomic.Int64 // processor tokens in use
-	offer    atomic.Uint64
+	Errors   atomic.Int64 // answers of the application with a status of 500 or more
 	Conns    atomic.Int64 // connections that clients have open
+	offers   [2]atomic.Uint64
+	_        [14]int64
 }
 
 var _ [entrySize]byte = [unsafe.Sizeof(Entry{})]byte{}
@@ -75,6 +77,7 @@ type Process struct {
 	Served     int64
 	InFlight   int64
 	Conns      int64
+	Errors     int64
 	CPU        time.Duration // what it used in all; 0 while it lives
 	RSSMax     int64         // bytes, as it last reported itself; 0 if it never did
 }
@@ -144,10 +147,12 @@ func (p *Page) Add(slot, life, generation, restarts int) (index int, e *Entry) {
 	}
 	e = &p.entries[index]
 	e.pid.Store(0)
-	for _, counter := range []*atomic.Int64{&e.born, &e.ended, &e.ready, &e.cpu, &e.rss, &e.Served, &e.InFlight, &e.Busy, &e.Conns} {
+	for _, counter := range []*atomic.Int64{&e.born, &e.ended, &e.ready, &e.cpu, &e.rss, &e.Served, &e.InFlight, &e.Busy, &e.Conns, &e.Errors} {
 		counter.Store(0)
 	}
-	e.offer.Store(0)
+	for i := range e.offers {
+		e.offers[i].Store(0)
+	}
 	e.slot.Store(int64(slot))
 	e.life.Store(int64(life))
 	e.generation.Store(int64(generation))
@@ -203,6 +208,7 @@ func (e *Entry) Process() Process {
 		Served:     e.Served.Load(),
 		InFlight:   e.InFlight.Load(),
 		Conns:      e.Conns.Load(),
+		Errors:     e.Errors.Load(),
 		CPU:        time.Duration(e.cpu.Load()),
 		RSSMax:     e.rss.Load(),
 	}
@@ -238,11 +244,15 @@ func (e *Entry) End(x proc.Exit) {
 // SetRSSMax notes the most memory that the process has had, in bytes.
 func (e *Entry) SetRSSMax(n int64) { e.rss.Store(n) }
 
+// SecondOffer is the bit in which the numbers of two sides that offer at the
+// same time differ.
+const SecondOffer = 1 << 63
+
 // Offer puts something up under a number other than 0, for whoever claims it
-// first. An entry has one offer at a time.
-func (e *Entry) Offer(n uint64) { e.offer.Store(n) }
+// first. An entry has one offer at a time, and one more with [SecondOffer] set.
+func (e *Entry) Offer(n uint64) { e.offers[n>>63].Store(n) }
 
 // Claim takes what was offered under the number; false says that the other side
 // had it already. The page decides, so it needs no message, and stays right if
 // either side is frozen or dies.
-func (e *Entry) Claim(n uint64) bool { return e.offer.CompareAndSwap(n, 0) }
+func (e *Entry) Claim(n uint64) bool { return e.offers[n>>63].CompareAndSwap(n, 0) }
