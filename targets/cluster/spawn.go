@@ -13,7 +13,6 @@ import (
 	"github.com/hachaos/hachaos/reports/units"
 	"github.com/hachaos/hachaos/targets/page"
 	"github.com/hachaos/hachaos/targets/proc"
-	"golang.org/x/sys/unix"
 )
 
 // killSlack is how much longer than kill_timeout the master waits for a worker
@@ -180,6 +179,3 @@ func (m *master) retire(w *worker) {
 	}
 	m.change(w, "worker %d (pid %d) leaves", w.slot.number, w.PID())
 }
-
-// terminate is how a program is asked to end.
-const terminate = unix.SIGTERM
