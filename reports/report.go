@@ -268,5 +268,6 @@ type Resource struct {
 	PID         int     `json:"pid"`
 	CPUS        float64 `json:"cpu_s"`
 	RSSMaxBytes int64   `json:"rss_max_bytes"`
-	Served      *int64  `json:"served"` // requests by a worker's own count; null of what is none
+	Served      *int64  `json:"served"`     // requests by a worker's own count; null of what is none
+	Unfinished  *int64  `json:"unfinished"` // requests that a worker was working on when it ended, by its own count
 }

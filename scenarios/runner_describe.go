@@ -41,7 +41,7 @@ func resources(usages []targets.Usage) []reports.Resource {
 	for _, u := range usages {
 		resource := reports.Resource{Process: u.Process, PID: u.PID, CPUS: u.CPU.Seconds(), RSSMaxBytes: u.RSSMax}
 		if u.Served >= 0 {
-			resource.Served = &u.Served
+			resource.Served, resource.Unfinished = &u.Served, &u.Unfinished
 		}
 		list = append(list, resource)
 	}

@@ -50,4 +50,6 @@ type Usage struct {
 	CPU     time.Duration
 	RSSMax  int64 // bytes
 	Served  int64 // requests, by the process's own count; -1 if it does not count
+
+	Unfinished int64 // requests that it was working on when it ended
 }

@@ -256,6 +256,51 @@ chaos: [{name: crash, kill: {workers: 1}, at: 1s, every: 1s, count: %d}]
 	}
 }
 
+// TestLostRequestsAddUp compares what killed workers left undone, by their own
+// count, with the requests that the report says were retried or failed. Requests
+// spend nearly all of their time in a worker here, so that next to none is on its
+// way there, or back, when it is killed.
+func TestLostRequestsAddUp(t *testing.T) {
+	for _, dispatch := range []string{"handoff", "shared"} {
+		t.Run(dispatch, func(t *testing.T) {
+			dir := t.TempDir()
+			const kills = 4
+			scenario := fmt.Sprintf(`
+name: lost
+target: {cluster: {workers: 3, dispatch: %s, app: {wait: 150ms}}}
+warmup: 500ms
+load: [{name: main, closed: {concurrency: 24, keepalive: true}, duration: 6s}]
+probe: {path: /health}
+chaos: [{name: crash, kill: {workers: 1}, at: 1s, every: 1s, count: %d}]
+`, dispatch, kills)
+			cmd, out := play(t, dir, "run", write(t, dir, "lost.yaml", scenario), "-o", "r.json")
+			if err := cmd.Wait(); err != nil {
+				t.Fatalf("%v:\n%s", err, out)
+			}
+			r := readReport(t, filepath.Join(dir, "r.json"))
+			var undone int64
+			for _, p := range r.Resources {
+				if p.Unfinished != nil {
+					undone += *p.Unfinished
+				}
+			}
+			requests := r.Load[0].Requests
+			lost := requests.Retried + requests.Failed
+			t.Logf("%d left undone; %d retried, %d failed of %d", undone, requests.Retried, requests.Failed, requests.Sent)
+			if undone < kills || lost < undone-kills || lost > undone+kills {
+				t.Errorf("killed workers left %d requests undone; %d were retried and %d failed", undone, requests.Retried, requests.Failed)
+			}
+			var charged int64
+			for _, f := range r.Faults {
+				charged += f.RetriedRequests + f.FailedRequests
+			}
+			if charged != lost {
+				t.Errorf("the kills are charged with %d of %d", charged, lost)
+			}
+		})
+	}
+}
+
 // TestSameSeedSameVictims plays a scenario twice and finds the same faults on the
 // same slots at the times of its dry run.
 func TestSameSeedSameVictims(t *testing.T) {

@@ -76,6 +76,7 @@ type Process struct {
 	Ready      bool
 	Served     int64
 	InFlight   int64
+	Unfinished int64 // requests that it was working on when it ended; 0 while it lives
 	Conns      int64
 	Errors     int64
 	CPU        time.Duration // what it used in all; 0 while it lives
@@ -196,7 +197,7 @@ func (p *Page) Processes() []Process {
 
 // Process reads an entry.
 func (e *Entry) Process() Process {
-	return Process{
+	p := Process{
 		ID:         proc.ID{PID: int(e.pid.Load()), Started: e.born.Load()},
 		Slot:       int(e.slot.Load()),
 		Life:       int(e.life.Load()),
@@ -212,6 +213,10 @@ func (e *Entry) Process() Process {
 		CPU:        time.Duration(e.cpu.Load()),
 		RSSMax:     e.rss.Load(),
 	}
+	if p.Ended != 0 {
+		p.InFlight, p.Unfinished = 0, p.InFlight
+	}
+	return p
 }
 
 // Start notes which process the entry belongs to.
@@ -234,7 +239,6 @@ func (e *Entry) SetReady(ready bool) {
 // ended (ru_maxrss) includes its parent's memory from before exec.
 func (e *Entry) End(x proc.Exit) {
 	e.SetReady(false)
-	e.InFlight.Store(0)
 	e.Busy.Store(0)
 	e.Conns.Store(0)
 	e.cpu.Store(int64(x.CPU))
