@@ -7,6 +7,7 @@ import (
 
 // SetDefaults fills in what c leaves open. Workers stays 0, one per processor.
 func (c *Config) SetDefaults() {
+	c.setExecDefaults()
 	setDefault(&c.Dispatch, "handoff")
 	setDefault(&c.Threads, 1)
 	c.setManageDefaults()
@@ -35,6 +36,7 @@ func (c *Config) Check(report func(path, message string)) {
 		report("threads", "threads is a number from 1")
 	}
 	c.checkManage(report)
+	c.checkExec(report)
 	c.checkQueue(report)
 	c.checkProxy(report)
 	c.App.Check(func(path, message string) { report("app."+path, message) })

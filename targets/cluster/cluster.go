@@ -88,6 +88,9 @@ func (o *Options) check() error {
 	o.Config.Check(func(path, message string) {
 		mistakes = append(mistakes, fmt.Errorf("%s: %s", path, message))
 	})
+	if err := o.Config.checkProgram(); err != nil {
+		mistakes = append(mistakes, err)
+	}
 	if len(o.Command) == 0 {
 		mistakes = append(mistakes, errors.New("there is no command that starts a worker"))
 	}

@@ -113,7 +113,7 @@ func (m *master) exit(slot, code int) (err error) {
 			return
 		}
 		w := m.slots[slot-1].current
-		if m.Config.Exec != nil {
+		if len(m.Config.Exec) > 0 {
 			err = errors.New("exit: only the reference application can be told to exit (kill ends other programs)")
 			return
 		}

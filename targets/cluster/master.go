@@ -73,8 +73,9 @@ type member struct {
 	wire  *wire
 	entry *page.Entry
 
-	slot int
-	port int // that it listens on: proxy's
+	slot    int
+	port    int  // that it listens on: proxy's
+	foreign bool // another program, which counts nothing itself
 
 	// What follows is handoff's.
 	untaken *client

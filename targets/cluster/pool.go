@@ -109,6 +109,7 @@ func (p *pool) pick(key string, tried []*upstream) (*upstream, error) {
 	} {
 		if u := p.among(use, key, now); u != nil {
 			u.inFlight++
+			u.member.took(1)
 			p.of(u).requests++
 			if len(tried) > 0 {
 				p.retries++
@@ -195,6 +196,7 @@ func (p *pool) failed(u *upstream) {
 func (p *pool) release(u *upstream) {
 	p.mu.Lock()
 	u.inFlight--
+	u.member.took(-1)
 	last := u.leaving && u.inFlight == 0
 	p.mu.Unlock()
 	if last {

@@ -171,6 +171,7 @@ func (a *attempt) send(r *http.Request) (*http.Response, error) {
 		return nil, a.end(ctx, err)
 	}
 	a.pool.answered(a.upstream, clock.Since(began))
+	a.upstream.member.gave(response.StatusCode)
 	if response.StatusCode == http.StatusSwitchingProtocols {
 		a.timer.Stop() // both sides may be silent for as long as they like
 		response.Body = &tunnel{response.Body.(io.ReadWriteCloser), a}

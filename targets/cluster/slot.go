@@ -41,7 +41,7 @@ func (m *master) ended(w *worker) {
 	w.entry.End(x)
 	delete(m.living, w)
 	close(w.gone)
-	if m.Config.Exec != nil && w.member != nil {
+	if len(m.Config.Exec) > 0 && w.member != nil {
 		m.dispatch.gone(w.member) // nothing else would tell
 		w.member = nil
 	}
@@ -50,7 +50,7 @@ func (m *master) ended(w *worker) {
 	switch {
 	case x.Signal != "":
 		how = "was " + x.String()
-	case w.asked && (x.Code == 0 || m.Config.Exec != nil):
+	case w.asked && (x.Code == 0 || len(m.Config.Exec) > 0):
 		how = "has left"
 	}
 	m.change(w, "worker %d (pid %d) %s", s.number, w.PID(), how)

@@ -51,6 +51,9 @@ func (m *master) spawn(s *slot) (*worker, error) {
 		MaxInFlight: m.Config.MaxInFlight, QueueTimeout: m.Config.Queue.Timeout.Std(),
 		KillTimeout: m.Config.KillTimeout.Std(), Lifeline: m.Lifeline, Reject: m.Config.Drain.Mode == "reject",
 	}
+	if err := m.program(&config); err != nil {
+		return nil, fmt.Errorf("start worker %d: %w", s.number, err)
+	}
 	files, err := m.dispatch.inherit(s.number)
 	if err != nil {
 		return nil, fmt.Errorf("start worker %d: %w", s.number, err)
@@ -72,6 +75,10 @@ func (m *master) spawn(s *slot) (*worker, error) {
 		s.next = w
 	}
 	w.timer = time.AfterFunc(m.Config.ReadyTimeout.Std(), func() { m.post(func() { m.tooLate(w) }) })
+	if len(config.Exec) > 0 {
+		w.member = &member{entry: entry, slot: s.number, port: config.Port, foreign: true}
+		m.wg.Go(func() { m.awaitProgram(w, config.Port) })
+	}
 	m.wg.Go(func() { m.relay(out, w) })
 	m.awaitEnd(w)
 	return w, nil
@@ -156,6 +163,10 @@ func (m *master) leave(w *worker) {
 	m.retire(w)
 	w.timer.Stop()
 	w.timer = time.AfterFunc(m.Config.KillTimeout.Std()+killSlack, func() { m.post(func() { m.kill(w) }) })
+	if len(m.Config.Exec) > 0 {
+		m.wg.Go(func() { m.terminate(w) })
+		return
+	}
 	if w.member == nil {
 		_ = w.Signal(os.Interrupt) // it has not connected: then it has nothing to finish
 		return

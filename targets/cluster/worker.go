@@ -47,6 +47,9 @@ type workerConfig struct {
 	KillTimeout  time.Duration `json:"kill_timeout"`
 	Lifeline     time.Duration `json:"lifeline"`
 	Reject       bool          `json:"reject"` // what comes while it drains
+	Exec         []string      `json:"exec"`   // the program to become
+	PortVar      string        `json:"port_var"`
+	Port         int           `json:"port"` // for the program; 0: it gets a listener
 }
 
 // RunWorker serves the application as a worker, which only a master can start.
@@ -54,10 +57,6 @@ type workerConfig struct {
 // SIGINT, or has been without a master for the lifeline's time; in each case it
 // finished what it had.
 func RunWorker(ctx context.Context, log *slog.Logger) error {
-	ctx, cancel := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer cancel()
-	// A reload is the master's business; the signal may reach the whole session.
-	signal.Ignore(syscall.SIGUSR2, syscall.SIGHUP)
 	text, ok := os.LookupEnv(workerVar)
 	if !ok {
 		return errors.New("a worker is started by its master (run hachaos cluster)")
@@ -69,6 +68,13 @@ func RunWorker(ctx context.Context, log *slog.Logger) error {
 	if err := json.Unmarshal([]byte(text), &c); err != nil {
 		return fmt.Errorf("read the worker's configuration: %w", err)
 	}
+	if len(c.Exec) > 0 {
+		return becomeProgram(c)
+	}
+	ctx, cancel := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	// A reload is the master's business; the signal may reach the whole session.
+	signal.Ignore(syscall.SIGUSR2, syscall.SIGHUP)
 	p, err := page.Map(os.NewFile(pageFD, "page"))
 	if err != nil {
 		return err
