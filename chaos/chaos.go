@@ -25,6 +25,9 @@ type Target struct {
 	Exiter    Exiter
 	Reloader  Reloader
 
+	Network      Network
+	Dependencies map[string]Dependency
+
 	journal Journal // for commands; set by Conduct
 }
 
@@ -55,6 +58,36 @@ type Exiter interface {
 // Reloader replaces every worker, and returns once that is done.
 type Reloader interface {
 	Reload(ctx context.Context) error
+}
+
+// Network is what network faults need: the chaos proxies of the run.
+type Network interface {
+	// API is the URL of the proxies' HTTP API.
+	API() string
+	// Proxies names the proxies that a spot means at this moment, at least one.
+	// note is what a reader of the fault should know, or "".
+	Proxies(s Spot) (names []string, note string, err error)
+}
+
+// Dependency is what faults on servers need of a dependency.
+type Dependency interface {
+	// Servers lists the living servers of a role, by name; at least one.
+	Servers(role string) ([]Server, error)
+	Promote(ctx context.Context) error
+	// Lag and Fill return how to undo them.
+	Lag(ctx context.Context) (undo func(context.Context) error, err error)
+	Fill(ctx context.Context) (undo func(context.Context) error, err error)
+	// Stop ends a server, Start starts one again that was stopped or killed.
+	Stop(ctx context.Context, server string) error
+	Start(ctx context.Context, server string) error
+}
+
+// Server is a living server of a dependency.
+type Server struct {
+	Name string // "node-2"
+	Role string
+	ID   proc.ID
+	All  []proc.ID // its processes, the main one first
 }
 
 // Journal keeps the reverts of faults that are in force, outside this process.

@@ -22,6 +22,21 @@ func (f *Fault) SetDefaults() {
 	if f.Pause != nil {
 		f.Pause.setDefaults()
 	}
+	if f.Stop != nil {
+		f.Stop.setDefaults()
+	}
+	if f.Latency != nil && f.Latency.Direction == "" {
+		f.Latency.Direction = "downstream"
+	}
+	if f.Toxic != nil {
+		if f.Toxic.Stream == "" {
+			f.Toxic.Stream = "downstream"
+		}
+		if f.Toxic.Toxicity == nil {
+			one := 1.0
+			f.Toxic.Toxicity = &one
+		}
+	}
 	if f.Exit != nil {
 		f.Exit.setDefaults()
 		if f.Exit.Code == nil {
@@ -32,7 +47,10 @@ func (f *Fault) SetDefaults() {
 }
 
 func (s *Selector) setDefaults() {
-	if s.Process != "" {
+	switch {
+	case s.Dependency != "" && s.Process == "":
+		s.Process = "main"
+	case s.Dependency == "" && s.Process != "":
 		return
 	}
 	if s.Workers == (Count{}) {
@@ -50,7 +68,7 @@ func (f *Fault) Check(report func(path, message string)) {
 	kinds := f.Kinds()
 	switch len(kinds) {
 	case 0:
-		report("", "a fault needs a kind: kill, pause, exit, reload or exec")
+		report("", "a fault needs a kind: one of "+strings.Join(KindNames(), ", "))
 		return
 	case 1:
 	default:
@@ -65,20 +83,36 @@ func (f *Fault) Check(report func(path, message string)) {
 		f.Pause.check("pause", report)
 	case f.Exit != nil:
 		f.Exit.check("exit", report)
-		if f.Exit.Process != "" {
+		if f.Exit.Process != "" && f.Exit.Dependency == "" {
 			report("exit.process", "the master does not end itself: use kill for it")
 		}
 	case f.Exec != nil:
 		f.Exec.check(report)
+	case f.Cut != nil:
+		f.Cut.check("cut", report)
+	case f.Latency != nil:
+		f.Latency.check(report)
+	case f.Toxic != nil:
+		f.Toxic.check(report)
+	case f.Stop != nil:
+		f.Stop.check("stop", report)
+		if f.Stop.Dependency == "" {
+			report("stop", "stop is for a dependency's servers (dependency: NAME): a target starts its processes itself (use kill)")
+		}
 	}
 	f.checkLasting(kinds[0], report)
 	f.checkTimes(report)
 }
 
 func (s *Selector) check(kind string, report func(path, message string)) {
-	if s.Process != "" {
+	if s.Dependency != "" {
+		checkRole(kind, s.Process, report)
+		if s.Match != "" {
+			report(kind+".match", "match is for processes of the target: a dependency's are chosen by process")
+		}
+	} else if s.Process != "" {
 		if s.Process != "main" {
-			report(kind+".process", fmt.Sprintf("%q is not a process that can be named (only main)", s.Process))
+			report(kind+".process", fmt.Sprintf("%q is not a process that can be named (only main; a dependency's servers have roles)", s.Process))
 		}
 		for _, k := range []struct {
 			key   string
@@ -131,9 +165,20 @@ func (f *Fault) checkLasting(kind string, report func(path, message string)) {
 		if f.For != 0 && len(f.Exec.Revert) == 0 {
 			report("for", "exec with for needs a revert to run at its end")
 		}
+	case f.Kill != nil && f.Kill.Dependency != "":
+	case f.lasts():
+		if f.For == 0 && f.Every != 0 {
+			report("every", "every needs for: without it "+kind+" lasts to the end of the load")
+		}
 	case f.For != 0:
 		report("for", "for is for faults that last: "+kind+" happens at once")
 	}
+}
+
+// lasts tells whether a fault is in force until it is reverted, at the latest
+// when the load is over.
+func (f *Fault) lasts() bool {
+	return f.Cut != nil || f.Latency != nil || f.Toxic != nil || f.Stop != nil || f.Lag != nil || f.Fill != nil
 }
 
 func (f *Fault) checkTimes(report func(path, message string)) {

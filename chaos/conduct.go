@@ -151,7 +151,7 @@ func (c *conductor) playLasting(ctx, injecting context.Context, e Event, shot Sh
 	// Half an injection is undone like a whole one.
 	undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), revertTimeout)
 	defer cancel()
-	reverted := in.revert.Play(undo)
+	reverted := in.putBack(undo)
 	e.End = c.now()
 	if reverted == nil {
 		reverted = c.Journal.Close(e.ID)

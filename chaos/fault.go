@@ -18,6 +18,14 @@ type Fault struct {
 	Reload *Reload `yaml:"reload" json:"reload,omitempty" jsonschema:"description=Reload the target: every worker replaced"`
 	Exec   *Exec   `yaml:"exec" json:"exec,omitempty" jsonschema:"description=Run a command; and another one to undo it"`
 
+	Cut     *Cut     `yaml:"cut" json:"cut,omitempty" jsonschema:"description=Reset the connections to a dependency or to the target and refuse new ones"`
+	Latency *Latency `yaml:"latency" json:"latency,omitempty" jsonschema:"description=Delay what passes over connections"`
+	Toxic   *Toxic   `yaml:"toxic" json:"toxic,omitempty" jsonschema:"description=Any toxic of the chaos proxy"`
+	Stop    *Stop    `yaml:"stop" json:"stop,omitempty" jsonschema:"description=End servers of a dependency as an operator does and start them again"`
+	Promote *Promote `yaml:"promote" json:"promote,omitempty" jsonschema:"description=Make a replica of a dependency its primary"`
+	Lag     *Lag     `yaml:"lag" json:"lag,omitempty" jsonschema:"description=Hold the replicas of a dependency back while they go on answering"`
+	Fill    *Fill    `yaml:"fill" json:"fill,omitempty" jsonschema:"description=Use a dependency up: the connections of a PostgreSQL or the memory of a Redis"`
+
 	At       units.Duration `yaml:"at" json:"at" jsonschema:"description=When it strikes; from the end of the warm-up"`
 	Every    units.Duration `yaml:"every" json:"every,omitempty" jsonschema:"description=Interval of repetitions"`
 	Count    int            `yaml:"count" json:"count,omitempty" jsonschema:"description=Number of repetitions; default 1 or as many as fit when every is set,minimum=1"`
@@ -30,10 +38,11 @@ type Fault struct {
 // Selector says which processes a process fault strikes. Its zero value is one
 // random worker.
 type Selector struct {
-	Process string `yaml:"process" json:"process,omitempty" jsonschema:"description=main is the cluster's master or a command's first process,enum=main"`
-	Workers Count  `yaml:"workers" json:"workers,omitempty" jsonschema:"description=How many workers: a number or all; default 1"`
-	Pick    string `yaml:"pick" json:"pick,omitempty" jsonschema:"description=Which workers,enum=random,enum=oldest,enum=newest,default=random"`
-	Match   string `yaml:"match" json:"match,omitempty" jsonschema:"description=Regular expression on the command line; among the processes of the run"`
+	Dependency string `yaml:"dependency" json:"dependency,omitempty" jsonschema:"description=The servers of this dependency instead of the target's processes"`
+	Process    string `yaml:"process" json:"process,omitempty" jsonschema:"description=main is the cluster's master or a command's first process or a dependency's server; the others are roles of a dependency's servers,enum=main,enum=primary,enum=replica,enum=sentinel"`
+	Workers    Count  `yaml:"workers" json:"workers,omitempty" jsonschema:"description=How many workers (of a dependency: servers of that role): a number or all; default 1"`
+	Pick       string `yaml:"pick" json:"pick,omitempty" jsonschema:"description=Which workers,enum=random,enum=oldest,enum=newest,default=random"`
+	Match      string `yaml:"match" json:"match,omitempty" jsonschema:"description=Regular expression on the command line; among the processes of the run"`
 }
 
 // Kill ends processes with a signal.

@@ -18,11 +18,15 @@ func (k *Kill) aim(_ context.Context, t Target, s Shot) (*injection, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &injection{
+	in := &injection{
 		victims: victims(marks),
 		detail:  describe(proc.SignalName(sig), marks),
 		inject:  func(context.Context) error { return signalAll(marks, sig) },
-	}, nil
+	}
+	if d := t.Dependencies[k.Dependency]; d != nil && s.Fault.For > 0 {
+		in.revert, in.undo = endsWithRun(), startAgain(d, marks)
+	}
+	return in, nil
 }
 
 func isGone(err error) bool { return errors.Is(err, os.ErrProcessDone) }

@@ -17,6 +17,18 @@ type injection struct {
 	detail  string
 	revert  *Revert // nil: there is nothing to undo
 	inject  func(context.Context) error
+	// undo, unless nil, undoes it instead of playing revert, which then only says
+	// what another process has to do: nothing, if all that the fault touched ends
+	// with the run.
+	undo func(context.Context) error
+}
+
+// putBack undoes the injection.
+func (in *injection) putBack(ctx context.Context) error {
+	if in.undo != nil {
+		return in.undo(ctx)
+	}
+	return in.revert.Play(ctx)
 }
 
 // into injects the fault. If it was cut short because it did not end by itself,
@@ -40,6 +52,13 @@ var kinds = []struct {
 	{"exit", func(f *Fault) injector { return orNil(f.Exit) }},
 	{"reload", func(f *Fault) injector { return orNil(f.Reload) }},
 	{"exec", func(f *Fault) injector { return orNil(f.Exec) }},
+	{"cut", func(f *Fault) injector { return orNil(f.Cut) }},
+	{"latency", func(f *Fault) injector { return orNil(f.Latency) }},
+	{"toxic", func(f *Fault) injector { return orNil(f.Toxic) }},
+	{"stop", func(f *Fault) injector { return orNil(f.Stop) }},
+	{"promote", func(f *Fault) injector { return orNil(f.Promote) }},
+	{"lag", func(f *Fault) injector { return orNil(f.Lag) }},
+	{"fill", func(f *Fault) injector { return orNil(f.Fill) }},
 }
 
 // orNil keeps a nil pointer from becoming an interface that is not nil.
@@ -65,8 +84,16 @@ func (f *Fault) Kinds() []string {
 	return set
 }
 
-// Kind returns the fault's kind: "kill", "pause", "exit", "reload" or "exec";
-// "" if it has none.
+// KindNames lists the kinds of faults.
+func KindNames() []string {
+	names := make([]string, len(kinds))
+	for i, k := range kinds {
+		names[i] = k.name
+	}
+	return names
+}
+
+// Kind returns the fault's kind, such as "kill" or "cut"; "" if it has none.
 func (f *Fault) Kind() string {
 	if set := f.Kinds(); len(set) > 0 {
 		return set[0]

@@ -4,6 +4,7 @@ package chaos
 
 import (
 	"context"
+	"fmt"
 	"syscall"
 
 	"github.com/hachaos/hachaos/targets/proc"
@@ -14,16 +15,34 @@ func (p *Pause) aim(_ context.Context, t Target, s Shot) (*injection, error) {
 	if err != nil {
 		return nil, err
 	}
-	frozen := make([]proc.ID, len(marks))
+	var frozen []proc.ID
 	for i, m := range marks {
-		frozen[i] = m.id
+		if len(m.all) == 0 {
+			marks[i].all = []proc.ID{m.id}
+		}
+		frozen = append(frozen, marks[i].all...)
 	}
 	return &injection{
 		victims: victims(marks),
 		detail:  describe("freeze", marks),
 		revert:  &Revert{Thaw: frozen},
-		inject:  func(context.Context) error { return signalAll(marks, syscall.SIGSTOP) },
+		inject:  func(context.Context) error { return freeze(marks) },
 	}, nil
+}
+
+// freeze stops the main process of each first, so that it makes no other ones.
+func freeze(marks []mark) error {
+	if err := signalAll(marks, syscall.SIGSTOP); err != nil {
+		return err
+	}
+	for _, m := range marks {
+		for _, id := range m.all {
+			if err := proc.Signal(id, syscall.SIGSTOP); err != nil && !isGone(err) {
+				return fmt.Errorf("signal pid %d: %w", id.PID, err)
+			}
+		}
+	}
+	return nil
 }
 
 func thaw(id proc.ID) error { return proc.Signal(id, syscall.SIGCONT) }

@@ -76,7 +76,7 @@ func (f *Fault) repeats(k int, end time.Duration) bool {
 func (s Shot) Victims(total int) []int {
 	sel := s.Fault.selector()
 	switch {
-	case sel == nil || sel.Process != "":
+	case sel == nil || sel.Process != "" || sel.Dependency != "":
 		return []int{}
 	case total == 0 || sel.Match != "" || sel.Pick == "oldest" || sel.Pick == "newest":
 		return nil

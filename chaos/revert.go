@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"syscall"
 
+	"github.com/hachaos/hachaos/chaos/netproxy"
 	"github.com/hachaos/hachaos/targets/proc"
 )
 
@@ -15,6 +18,15 @@ type Revert struct {
 	Thaw []proc.ID `json:"thaw,omitempty"` // processes to let go on (SIGCONT)
 	Run  []string  `json:"run,omitempty"`  // a command to run
 	Dir  string    `json:"dir,omitempty"`  // its working directory
+
+	API    string     `json:"api,omitempty"`    // URL of the chaos proxies
+	Toxics []ToxicRef `json:"toxics,omitempty"` // toxics to remove from them
+}
+
+// ToxicRef names a toxic on a proxy.
+type ToxicRef struct {
+	Proxy string `json:"proxy"`
+	Name  string `json:"name"`
 }
 
 // Play undoes the fault. A process that has ended needs no thawing. The error
@@ -26,10 +38,27 @@ func (r Revert) Play(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("thaw pid %d: %w", id.PID, err))
 		}
 	}
+	client := netproxy.NewClient(r.API)
+	for _, t := range r.Toxics {
+		if err := removeToxic(ctx, client, t); err != nil {
+			errs = append(errs, fmt.Errorf("remove the toxic from proxy %s: %w", t.Proxy, err))
+		}
+	}
 	if len(r.Run) > 0 {
 		if err := runCommand(ctx, r.Run, r.Dir, nil); err != nil {
 			errs = append(errs, fmt.Errorf("revert: %w", err))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// removeToxic removes a toxic. One that is not there needs no removal, and where
+// nobody answers the proxies have ended with all their toxics.
+func removeToxic(ctx context.Context, c *netproxy.Client, t ToxicRef) error {
+	err := c.RemoveToxic(ctx, t.Proxy, t.Name)
+	var answer *netproxy.Error
+	if errors.As(err, &answer) && answer.Status == http.StatusNotFound || errors.Is(err, syscall.ECONNREFUSED) {
+		return nil
+	}
+	return err
 }

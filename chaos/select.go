@@ -15,10 +15,18 @@ import (
 type mark struct {
 	slot int // 0: no worker
 	id   proc.ID
+
+	// Of a dependency's server:
+	server string    // its name
+	name   string    // in words
+	all    []proc.ID // its processes
 }
 
 // choose finds the processes that a selector means at this moment.
 func (sel Selector) choose(t Target, s Shot) ([]mark, error) {
+	if sel.Dependency != "" {
+		return sel.chooseServers(t, s)
+	}
 	if t.Processes == nil {
 		return nil, fmt.Errorf("the target has no processes that hachaos knows of")
 	}
@@ -59,7 +67,7 @@ func (sel Selector) candidates(p Processes) (living []mark, total int, err error
 			return nil, 0, err
 		}
 		for _, w := range workers {
-			living = append(living, mark{w.Slot, w.ID})
+			living = append(living, mark{slot: w.Slot, id: w.ID})
 		}
 		return living, p.Slots(), nil
 	}
@@ -72,7 +80,7 @@ func (sel Selector) candidates(p Processes) (living []mark, total int, err error
 		return nil, 0, err
 	}
 	for i, info := range proc.Matching(all, pattern) {
-		living = append(living, mark{i + 1, info.ID})
+		living = append(living, mark{slot: i + 1, id: info.ID})
 	}
 	if len(living) == 0 {
 		return nil, 0, fmt.Errorf("no process of the run matches %q", sel.Match)
@@ -114,9 +122,13 @@ func victims(marks []mark) []Victim {
 func describe(what string, marks []mark) string {
 	names := make([]string, len(marks))
 	for i, m := range marks {
-		names[i] = fmt.Sprintf("worker %d (pid %d)", m.slot, m.id.PID)
-		if m.slot == 0 {
+		switch {
+		case m.name != "":
+			names[i] = fmt.Sprintf("%s (pid %d)", m.name, m.id.PID)
+		case m.slot == 0:
 			names[i] = fmt.Sprintf("main process (pid %d)", m.id.PID)
+		default:
+			names[i] = fmt.Sprintf("worker %d (pid %d)", m.slot, m.id.PID)
 		}
 	}
 	return what + " " + strings.Join(names, ", ")

@@ -388,3 +388,34 @@ func TestFindsTextAcrossPieces(t *testing.T) {
 		}
 	}
 }
+
+// What goes through a TCP proxy is sent to it, and asks for what the URL names.
+func TestVia(t *testing.T) {
+	var host string
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { host = r.Host }))
+	defer server.Close()
+	e, err := parseEndpoint("http://service.example:8081/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r Request
+	r.SetDefaults()
+	q, err := compile(r, e, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine, err := newHTTPEngine(t.Context(), engineConfig{endpoint: e, connect: Connect{Via: server.Listener.Addr().String()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := engine.newClient()
+	defer c.close()
+	var o outcome
+	c.do(q, clock.Now().Add(20*time.Second), &o)
+	if o.cause != CauseNone || host != "service.example:8081" {
+		t.Errorf("%+v; the server was asked for %q", o, host)
+	}
+	if _, err := (Connect{Via: "nowhere"}).dialer(e); err == nil {
+		t.Error("an address without a port was taken")
+	}
+}

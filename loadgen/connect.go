@@ -23,6 +23,10 @@ type Connect struct {
 	Proxy              string
 	ProxyAuthorization string // value of Proxy-Authorization, or ""
 
+	// Via is host:port that connections go to in place of the URL's own. What is
+	// sent over them stays the same: a TCP proxy before the target takes it on.
+	Via string
+
 	NoSNI bool // TLS connections do not tell which name they ask for
 
 	// Trace, if set, is given all that is sent and received, before encryption
@@ -46,6 +50,12 @@ func (c Connect) dialer(e endpoint) (*dialer, error) {
 		var err error
 		if host, port, err = net.SplitHostPort(c.Proxy); err != nil {
 			return nil, fmt.Errorf("proxy %q is not host:port", c.Proxy)
+		}
+	}
+	if c.Via != "" {
+		var err error
+		if host, port, err = net.SplitHostPort(c.Via); err != nil {
+			return nil, fmt.Errorf("address %q is not host:port", c.Via)
 		}
 	}
 	d, err := newDialer(host, port)

@@ -35,6 +35,8 @@ func Fold(run Run) *Report {
 		SLOs:                []SLO{},
 		Timeline:            foldTimeline(&run),
 		Resources:           append([]Resource{}, run.Resources...),
+		Dependencies:        append([]Dependency{}, run.Dependencies...),
+		Proxies:             append([]Proxy{}, run.Proxies...),
 	}
 	for _, rec := range run.Loads {
 		r.Load = append(r.Load, foldLoad(rec))

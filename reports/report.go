@@ -54,6 +54,9 @@ type Report struct {
 	Timeline            Timeline   `json:"timeline"`
 	Resources           []Resource `json:"resources"`
 	Practices           []Practice `json:"practices"` // of high availability; what the run has shown of them
+
+	Dependencies []Dependency `json:"dependencies"`
+	Proxies      []Proxy      `json:"proxies"` // the chaos proxies before them and before the target
 }
 
 // Scenario says what was played.
@@ -270,4 +273,40 @@ type Resource struct {
 	RSSMaxBytes int64   `json:"rss_max_bytes"`
 	Served      *int64  `json:"served"`     // requests by a worker's own count; null of what is none
 	Unfinished  *int64  `json:"unfinished"` // requests that a worker was working on when it ended, by its own count
+}
+
+// Dependency is what the target depended on, and how it was provided.
+type Dependency struct {
+	Name        string `json:"name"`
+	Kind        string `json:"kind"`               // redis, postgres, mongodb, http, tcp
+	Mode        string `json:"mode"`               // local, embedded, external
+	Server      string `json:"server,omitempty"`   // which one and of which version: "redis-server 7.0.15"
+	Topology    string `json:"topology,omitempty"` // of a Redis: single, sentinel, cluster
+	Replicas    int    `json:"replicas,omitempty"`
+	Replication string `json:"replication,omitempty"` // sync, async
+	URL         string `json:"url"`
+}
+
+// Proxy is a chaos proxy: what passed it in the whole run, warm-up included,
+// and what each fault did there.
+type Proxy struct {
+	Name            string       `json:"name"`
+	Dependency      string       `json:"dependency"` // "" for the one before the target
+	Listen          string       `json:"listen"`
+	Upstream        string       `json:"upstream"`
+	Connections     int64        `json:"connections"`
+	DialErrors      int64        `json:"dial_errors"` // the upstream could not be reached
+	BytesUpstream   int64        `json:"bytes_upstream"`
+	BytesDownstream int64        `json:"bytes_downstream"`
+	Faults          []ProxyFault `json:"faults"`
+}
+
+// ProxyFault says what one fault did to what passed a proxy.
+type ProxyFault struct {
+	Fault       string `json:"fault"` // its id: "redis-cut#1"
+	Toxic       string `json:"toxic"` // the type of toxic that it was injected as
+	Stream      string `json:"stream"`
+	Connections int64  `json:"connections"` // that it acted on
+	Actions     int64  `json:"actions"`     // how often it acted: chunks delayed, commands answered, …
+	Bytes       int64  `json:"bytes"`       // that it acted on
 }

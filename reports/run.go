@@ -24,6 +24,9 @@ type Run struct {
 
 	Resources []Resource
 
+	Dependencies []Dependency
+	Proxies      []Proxy
+
 	Objectives []Objective
 	Budget     *BudgetPolicy
 	Rates      map[string]float64 // how often each fault is expected, per second

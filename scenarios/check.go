@@ -102,12 +102,14 @@ func (s *Scenario) check(k *checker) {
 	s.checkReady(k)
 	s.checkTimeouts(k)
 	s.checkNames(k)
+	s.checkDependencies(k)
 	if len(s.Load) == 0 && k.root.get("load") != nil {
 		k.report("load", "load is empty: it needs at least one stream")
 	}
 	for i := range s.Chaos {
 		path := fmt.Sprintf("chaos.%d", i)
 		s.checkVictims(k, path, &s.Chaos[i])
+		s.checkPlace(k, path, &s.Chaos[i])
 		s.checkEnd(k, path, &s.Chaos[i])
 	}
 	for i, o := range s.AbortIf {

@@ -13,8 +13,8 @@ import (
 // checkVictims compares a fault with what the target has to offer.
 func (s *Scenario) checkVictims(k *checker, path string, f *chaos.Fault) {
 	kind, selector := victims(f)
-	if kind == "" {
-		return
+	if kind == "" || selector != nil && selector.Dependency != "" {
+		return // checkPlace looks at those of dependencies
 	}
 	path += "." + kind
 	t := s.Target

@@ -13,12 +13,12 @@ const anyPort = 1
 
 // checkTemplates expands every template, and looks at the URLs that come of it.
 func (s *Scenario) checkTemplates(k *checker) {
-	values := Values{Port: anyPort, Env: s.env}
+	values := Values{Port: anyPort, Env: s.env, URLs: s.anyURLs()}
 	if s.Target.Kind() == "url" {
 		values.Port = 0
 	}
 	s.templates(func(path, text string) string {
-		value, err := Expand(text, values)
+		value, err := Expand(text, values.at(path))
 		var wrong *TemplateError
 		switch {
 		case errors.As(err, &wrong):
@@ -27,6 +27,10 @@ func (s *Scenario) checkTemplates(k *checker) {
 			k.report(path, "a variable's value breaks the line that a header field is")
 		case path == "target.url", path == "target.command.url":
 			if message := s.checkURL(value); message != "" && value != "" {
+				k.report(path, message)
+			}
+		case strings.HasPrefix(path, dependencyPath):
+			if message := s.checkDependencyURL(strings.Split(path, ".")[1], value); message != "" {
 				k.report(path, message)
 			}
 		}
@@ -54,6 +58,35 @@ func (s *Scenario) checkURL(text string) string {
 		return "the host is not loopback: load and faults are for your own services (set allow_remote: true, or use --allow-remote)"
 	}
 	return ""
+}
+
+// checkDependencyURL returns what is wrong with the URL of an external
+// dependency once its templates are expanded, or "". It never repeats the URL.
+func (s *Scenario) checkDependencyURL(name, expanded string) string {
+	config := s.Dependencies[name]
+	if config.Mode != "external" {
+		return "" // reported already
+	}
+	config.URL = expanded
+	message := ""
+	config.Check(func(path, text string) {
+		if path == "url" {
+			message = text
+		}
+	})
+	if u, err := url.Parse(expanded); message == "" && err == nil && !IsLoopback(u.Hostname()) && !s.AllowRemote {
+		return "the host is not loopback: faults are for your own services (set allow_remote: true, or use --allow-remote)"
+	}
+	return message
+}
+
+// anyURLs stands in for the URLs that only a run knows.
+func (s *Scenario) anyURLs() map[string]string {
+	urls := map[string]string{}
+	for name, config := range s.Dependencies {
+		urls[name] = config.Kind + "://127.0.0.1:1"
+	}
+	return urls
 }
 
 func isPort(s string) bool {

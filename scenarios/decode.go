@@ -196,11 +196,22 @@ func (d *decoder) value(n, around *node, v reflect.Value, tag keyTag, keyAt plac
 			wrong("a mapping (name: text)")
 			return
 		}
+		before := v.Interface()
 		v.Set(reflect.MakeMap(v.Type()))
 		for _, e := range n.entries {
-			text := reflect.New(v.Type().Elem()).Elem()
-			d.value(e.value, n, text, keyTag{}, e.at)
-			v.SetMapIndex(reflect.ValueOf(e.key), text)
+			item := reflect.New(v.Type().Elem()).Elem()
+			if old := reflect.ValueOf(before).MapIndex(reflect.ValueOf(e.key)); old.IsValid() {
+				item.Set(old) // with the defaults that were set meanwhile
+			}
+			if e.value.kind == null && item.Kind() == reflect.Struct {
+				d.mistake(e.value, n, e.at, "nothing stands after this key")
+			}
+			d.value(e.value, n, item, keyTag{}, e.at)
+			v.SetMapIndex(reflect.ValueOf(e.key), item)
+		}
+	case reflect.Interface:
+		if plain := plainValue(n); plain != nil {
+			v.Set(reflect.ValueOf(plain))
 		}
 	default:
 		if n.kind != scalar {

@@ -62,6 +62,35 @@ func setScalar(n *node, v reflect.Value, tag keyTag) string {
 	return ""
 }
 
+// plainValue returns what n is where no type says what it should be: a text, a
+// truth value, an int64 or a float64, a list of these, a mapping.
+func plainValue(n *node) any {
+	switch n.kind {
+	case sequence:
+		list := []any{}
+		for _, item := range n.items {
+			list = append(list, plainValue(item))
+		}
+		return list
+	case mapping:
+		return map[string]any{}
+	case null:
+		return nil
+	}
+	if !n.quoted {
+		if n.text == "true" || n.text == "false" {
+			return n.text == "true"
+		}
+		if i, err := strconv.ParseInt(n.text, 10, 64); err == nil {
+			return i
+		}
+		if f, err := strconv.ParseFloat(n.text, 64); err == nil {
+			return f
+		}
+	}
+	return n.text
+}
+
 func setNumber(n *node, v reflect.Value, tag keyTag) string {
 	if v.CanUint() {
 		u, err := strconv.ParseUint(n.text, 10, v.Type().Bits())

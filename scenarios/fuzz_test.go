@@ -37,7 +37,7 @@ func FuzzLoad(f *testing.F) {
 		for _, sets := range [][]string{nil, {set}} {
 			s, err := LoadBytes("fuzz.yaml", data, Options{Env: testEnv, Sets: sets})
 			if err == nil {
-				if _, err := s.Expand(8080); err != nil {
+				if _, err := s.Expand(8080, s.anyURLs()); err != nil {
 					t.Errorf("valid, but cannot be expanded: %v", err)
 				}
 				continue

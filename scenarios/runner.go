@@ -20,6 +20,8 @@ import (
 	"github.com/hachaos/hachaos/loadgen/clock"
 	"github.com/hachaos/hachaos/reports"
 	"github.com/hachaos/hachaos/targets"
+	"github.com/hachaos/hachaos/targets/backend"
+	"github.com/hachaos/hachaos/targets/note"
 	"github.com/hachaos/hachaos/targets/proc"
 )
 
@@ -61,6 +63,11 @@ type run struct {
 	guard    *Guard
 	subject  *subject
 
+	network      *network // nil: no chaos proxies
+	dependencies []*backend.Backend
+	events       *note.Listener
+	unwatch      func() // ends the watch over the proxies
+
 	epoch   clock.Time // t = 0; 0 before it is known
 	started time.Time  // wall clock at t = 0
 	over    clock.Time // end of sending; 0 while the load goes on
@@ -73,7 +80,9 @@ type run struct {
 	faults   []chaos.Event
 	warnings []string
 	usages   []targets.Usage
-	blind    string // why the prober ended before the load did; "" if it did not
+	happened []happening     // to dependencies, and what processes told
+	passed   []reports.Proxy // what went through the proxies; nil before the end
+	blind    string          // why the prober ended before the load did; "" if it did not
 
 	telling sync.Mutex // calls of a Progress do not overlap
 }
@@ -131,7 +140,7 @@ func (r *run) tell(what func(Progress)) {
 // play does everything in order; what it returns ended the run.
 func (r *run) play(ctx context.Context) (err error) {
 	defer r.tell(Progress.End)
-	r.tell(func(p Progress) { p.Phase("starting the target") })
+	r.tell(func(p Progress) { p.Phase("starting " + r.scenario.whatStarts()) })
 	if err := r.prepare(); err != nil {
 		return err
 	}
@@ -139,17 +148,29 @@ func (r *run) play(ctx context.Context) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer r.guard.OnEnd(func() { cancel(errUnguarded) })()
+	defer r.stopAround()
+	if err := r.startAround(ctx, cancel); err != nil {
+		return orCause(ctx, err)
+	}
 	if err := r.startTarget(ctx); err != nil {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		return err
+		return orCause(ctx, err)
 	}
 	defer r.stopTarget()
+	if err := r.placeFront(ctx); err != nil {
+		return orCause(ctx, err)
+	}
 	if err := r.awaitReady(ctx); err != nil {
 		return err
 	}
 	return r.load(ctx)
+}
+
+// orCause returns why ctx ended, if it did, or else err.
+func orCause(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 var errUnguarded = errors.New("the guard has ended: nothing would put back what this run breaks")

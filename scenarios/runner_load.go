@@ -82,7 +82,7 @@ func (r *run) startProber(ctx context.Context) error {
 	// not, and that is what a report of a run that was ended is about.
 	r.prober, err = loadgen.StartProber(context.WithoutCancel(ctx), loadgen.ProberOptions{
 		Command: append(slices.Clone(r.player.Self), "probe"), Env: r.env(),
-		URL: r.subject.URL(), Request: request, Probe: r.scenario.Probe.Probe, Epoch: r.epoch,
+		URL: r.subject.URL(), Request: request, Probe: r.scenario.Probe.Probe, Epoch: r.epoch, Connect: r.connect(),
 	})
 	if err != nil {
 		return err
@@ -115,7 +115,7 @@ func (r *run) endProber() {
 func (r *run) makeGenerators() error {
 	for i := range r.scenario.Load {
 		g, err := loadgen.New(loadgen.Options{
-			URL: r.subject.URL(), Epoch: r.epoch, Stream: r.scenario.Load[i], Seed: r.seed + uint64(i),
+			URL: r.subject.URL(), Epoch: r.epoch, Stream: r.scenario.Load[i], Seed: r.seed + uint64(i), Connect: r.connect(),
 		})
 		if err != nil {
 			return fmt.Errorf("load %s: %w", r.scenario.Load[i].Name, err)

@@ -32,6 +32,9 @@ func (r *run) result(failure error) reports.Run {
 		Blind:       r.blind,
 		Secrets:     r.scenario.Secrets(),
 		Resources:   resources(r.usages),
+
+		Dependencies: r.describeDependencies(),
+		Proxies:      slices.Clone(r.passed),
 	}
 	if b := r.scenario.Budget; b != nil {
 		res.Budget = &reports.BudgetPolicy{Objective: float64(b.Objective), Window: b.Window.Std()}
@@ -73,7 +76,7 @@ func (r *run) result(failure error) reports.Run {
 }
 
 // history turns the target's changes until end into the course of its ready
-// workers and into events of the report.
+// workers, and all that happened into events of the report.
 func (r *run) history(end time.Duration) ([]reports.ReadyCount, []reports.Event) {
 	var ready []reports.ReadyCount
 	var events []reports.Event
@@ -89,5 +92,11 @@ func (r *run) history(end time.Duration) ([]reports.ReadyCount, []reports.Event)
 			events = append(events, reports.Event{AtS: at.Seconds(), Source: c.Source, What: c.What})
 		}
 	}
+	for _, h := range r.happened {
+		if at := h.at.Sub(r.epoch); at >= 0 && at <= end {
+			events = append(events, reports.Event{AtS: at.Seconds(), Source: h.Source, What: h.What})
+		}
+	}
+	slices.SortStableFunc(events, func(a, b reports.Event) int { return cmp.Compare(a.AtS, b.AtS) })
 	return ready, events
 }

@@ -39,10 +39,14 @@ type subject struct {
 func newSubject(r *run) *subject {
 	t := r.scenario.Target
 	opts := targets.Options{
-		Self: r.player.Self, Env: r.env(), Folder: r.folder, Seed: r.seed,
+		Self: r.player.Self, Env: r.targetEnv(), Folder: r.folder, Seed: r.seed,
 		OnStart: r.noteProcess, Observe: r.observeChange,
 	}
 	s := &subject{run: r}
+	s.chaos.Dependencies = r.servers()
+	if r.network != nil {
+		s.chaos.Network = r
+	}
 	switch {
 	case t.Cluster != nil:
 		c := targets.NewCluster(*t.Cluster, opts)
@@ -89,7 +93,8 @@ func (s *subject) All() ([]proc.Info, error) {
 	}
 	all := table.OfRun(s.run.id, nil)
 	return slices.DeleteFunc(all, func(p proc.Info) bool {
-		return s.run.prober != nil && p.PID == s.run.prober.PID()
+		return s.run.prober != nil && p.PID == s.run.prober.PID() ||
+			s.run.network != nil && p.PID == s.run.network.process.PID()
 	}), nil
 }
 
@@ -109,7 +114,7 @@ func (r *run) startTarget(ctx context.Context) error {
 			return fmt.Errorf("find a free port: %w", err)
 		}
 	}
-	expanded, err := r.scenario.Expand(number)
+	expanded, err := r.scenario.Expand(number, r.dependencyURLs())
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,8 @@ package scenarios
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/hachaos/hachaos/chaos"
@@ -17,6 +19,7 @@ import (
 	"github.com/hachaos/hachaos/reports"
 	"github.com/hachaos/hachaos/reports/units"
 	"github.com/hachaos/hachaos/targets"
+	"github.com/hachaos/hachaos/targets/backend"
 	"github.com/hachaos/hachaos/targets/cluster"
 )
 
@@ -31,6 +34,9 @@ type Scenario struct {
 	Target Target         `yaml:"target" json:"target" jsonschema:"required,description=What is tested: exactly one kind"`
 	Ready  Ready          `yaml:"ready" json:"ready,omitzero" jsonschema:"description=When the target counts as ready"`
 	Warmup units.Duration `yaml:"warmup" json:"warmup,omitempty" jsonschema:"description=Load before t = 0 that is not counted,default=1s"`
+
+	Dependencies map[string]backend.Config `yaml:"dependencies" json:"dependencies,omitempty" jsonschema:"description=What the target depends on; by name"`
+	Front        bool                      `yaml:"front" json:"front,omitempty" jsonschema:"description=A chaos proxy before the target that load and prober go through,default=false"`
 
 	Load  []loadgen.Stream `yaml:"load" json:"load" jsonschema:"required,minItems=1,description=Streams of requests; all of them run at once"`
 	Probe Probe            `yaml:"probe" json:"probe,omitzero" jsonschema:"description=The prober beside the load; false switches it off"`
@@ -145,6 +151,10 @@ func (s *Scenario) parts(visit func(path string, p part)) {
 	if s.Target.Command != nil {
 		visit("target.command", s.Target.Command)
 	}
+	for _, name := range s.dependencyNames() {
+		config := s.Dependencies[name]
+		visit("dependencies."+name, &config)
+	}
 	for i := range s.Load {
 		visit(fmt.Sprintf("load.%d", i), &s.Load[i])
 	}
@@ -153,6 +163,9 @@ func (s *Scenario) parts(visit func(path string, p part)) {
 		visit(fmt.Sprintf("chaos.%d", i), &s.Chaos[i])
 	}
 }
+
+// dependencyNames lists the dependencies in the order in which they are started.
+func (s *Scenario) dependencyNames() []string { return slices.Sorted(maps.Keys(s.Dependencies)) }
 
 // setDefaults fills in what the file leaves open.
 func (s *Scenario) setDefaults() {
@@ -165,6 +178,10 @@ func (s *Scenario) setDefaults() {
 	}
 	if s.Target.Command != nil {
 		s.Target.Command.SetDefaults()
+	}
+	for name, config := range s.Dependencies {
+		config.SetDefaults()
+		s.Dependencies[name] = config
 	}
 	var first loadgen.Request
 	for i := range s.Load {

@@ -36,6 +36,8 @@ func mapType(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string", Pattern: `(>=|<=|==|>|<)`, Examples: []any{"availability >= 99.9%", "downtime < 1s"}}
 	case reflect.TypeFor[map[string]string]():
 		return &jsonschema.Schema{Type: "object", AdditionalProperties: plainText()}
+	case reflect.TypeFor[chaos.Attributes]():
+		return &jsonschema.Schema{Type: "object"}
 	case reflect.TypeFor[[]string]():
 		return &jsonschema.Schema{Type: "array", Items: plainText()}
 	}
@@ -60,7 +62,7 @@ var exactlyOne = map[reflect.Type][][]string{
 	reflect.TypeFor[targets.CommandReload](): {{"signal", "run"}},
 	reflect.TypeFor[loadgen.Stream]():        {{"closed", "open"}, {"duration", "count"}},
 	reflect.TypeFor[loadgen.Open]():          {{"rate", "ramp", "sine", "poisson"}},
-	reflect.TypeFor[chaos.Fault]():           {{"kill", "pause", "exit", "reload", "exec"}},
+	reflect.TypeFor[chaos.Fault]():           {chaos.KindNames()},
 }
 
 // complete adds to s, made from t, and to all beneath it what the library
@@ -72,6 +74,10 @@ func complete(s *jsonschema.Schema, t reflect.Type) {
 	}
 	if t.Kind() == reflect.Slice && s.Items != nil {
 		complete(s.Items, t.Elem())
+		return
+	}
+	if t.Kind() == reflect.Map && s.AdditionalProperties != nil {
+		complete(s.AdditionalProperties, t.Elem())
 		return
 	}
 	if s.Properties == nil && len(s.OneOf) > 0 {

@@ -18,6 +18,7 @@ import (
 	"github.com/hachaos/hachaos/targets"
 	"github.com/hachaos/hachaos/targets/app"
 	"github.com/hachaos/hachaos/targets/app/protect"
+	"github.com/hachaos/hachaos/targets/backend"
 	"github.com/hachaos/hachaos/targets/cluster"
 	"github.com/invopop/jsonschema"
 	validator "github.com/santhosh-tekuri/jsonschema/v6"
@@ -39,6 +40,14 @@ func compare(t *testing.T, path string, s *jsonschema.Schema, typ reflect.Type) 
 			return
 		}
 		compare(t, path+"[]", s.Items, typ.Elem())
+		return
+	}
+	if typ.Kind() == reflect.Map && typ.Elem().Kind() == reflect.Struct {
+		if s.AdditionalProperties == nil {
+			t.Errorf("%s: the schema does not say what stands in it", path)
+			return
+		}
+		compare(t, path+".*", s.AdditionalProperties, typ.Elem())
 		return
 	}
 	if s.Properties == nil && len(s.OneOf) > 0 {
@@ -101,8 +110,11 @@ func TestTagsAgreeWithDefaults(t *testing.T) {
 			Single:  &targets.SingleConfig{App: full()},
 			Command: &targets.CommandConfig{},
 		},
-		Load:   []loadgen.Stream{{Closed: &loadgen.Closed{}}, {Open: &loadgen.Open{}}},
-		Chaos:  []chaos.Fault{{Kill: &chaos.Kill{}}, {Pause: &chaos.Pause{}}, {Exit: &chaos.Exit{}}},
+		Load:  []loadgen.Stream{{Closed: &loadgen.Closed{}}, {Open: &loadgen.Open{}}},
+		Chaos: []chaos.Fault{{Kill: &chaos.Kill{}}, {Pause: &chaos.Pause{}}, {Exit: &chaos.Exit{}}, {Latency: &chaos.Latency{}}, {Toxic: &chaos.Toxic{}}, {Stop: &chaos.Stop{}}},
+		Dependencies: map[string]backend.Config{
+			"a": {Kind: "redis"}, "b": {Kind: "redis", Topology: "sentinel"}, "c": {Kind: "postgres", Replicas: 1},
+		},
 		Budget: &Budget{},
 	}
 	s.setDefaults()

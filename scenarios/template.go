@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -11,12 +12,14 @@ import (
 	"unicode/utf8"
 
 	"github.com/hachaos/hachaos/chaos"
+	"github.com/hachaos/hachaos/targets/backend"
 )
 
 // Values are what templates stand for.
 type Values struct {
 	Port int                         // ${port}; 0 if there is none
 	Env  func(string) (string, bool) // ${env:NAME}
+	URLs map[string]string           // ${NAME.url} of each dependency; nil where none is known
 }
 
 // TemplateError says which template of a text means nothing.
@@ -30,8 +33,8 @@ func (e *TemplateError) Error() string { return e.Message }
 
 var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// Expand replaces the templates of text, ${port} and ${env:NAME}; $${ stands
-// for a plain ${. The error is a [*TemplateError].
+// Expand replaces the templates of text, ${port}, ${env:NAME} and ${NAME.url} of
+// a dependency; $${ stands for a plain ${. The error is a [*TemplateError].
 func Expand(text string, v Values) (string, error) {
 	var b strings.Builder
 	rest := text
@@ -79,19 +82,23 @@ func (v Values) lookup(name string) (string, error) {
 		return value, nil
 	}
 	if dependency, ok := strings.CutSuffix(name, ".url"); ok {
-		return "", fmt.Errorf("${%s}: the scenario has no dependency named %q", name, dependency)
+		if address, known := v.URLs[dependency]; known {
+			return address, nil
+		}
+		return "", errors.New(chaos.NoSuch("dependency", dependency, slices.Sorted(maps.Keys(v.URLs))))
 	}
-	return "", fmt.Errorf("unknown template ${%s} (there are ${port} and ${env:NAME}; write $${ for a plain ${)", name)
+	return "", fmt.Errorf("unknown template ${%s} (there are ${port}, ${env:NAME} and ${NAME.url} of a dependency; write $${ for a plain ${)", name)
 }
 
 // Expand returns a copy of s in which every template is replaced. Port is that
-// of the target's URL. The error names the place and never a secret.
-func (s *Scenario) Expand(port int) (*Scenario, error) {
+// of the target's URL, urls are those of the dependencies by name. The error
+// names the place and never a secret.
+func (s *Scenario) Expand(port int, urls map[string]string) (*Scenario, error) {
 	expanded := s.clone()
-	values := Values{Port: port, Env: s.env}
+	values := Values{Port: port, Env: s.env, URLs: urls}
 	var failed error
 	expanded.templates(func(path, text string) string {
-		value, err := Expand(text, values)
+		value, err := Expand(text, values.at(path))
 		if err != nil && failed == nil {
 			failed = fmt.Errorf("expand %s: %w", path, err)
 		}
@@ -101,6 +108,31 @@ func (s *Scenario) Expand(port int) (*Scenario, error) {
 		return nil, failed
 	}
 	return expanded, nil
+}
+
+// at returns the values that templates at a path have: those of a dependency are
+// expanded before anything else is known.
+func (v Values) at(path string) Values {
+	if strings.HasPrefix(path, dependencyPath) {
+		return Values{Env: v.Env}
+	}
+	return v
+}
+
+const dependencyPath = "dependencies."
+
+// expandDependencies returns the dependencies with their templates replaced.
+func (s *Scenario) expandDependencies() (map[string]backend.Config, error) {
+	configs := maps.Clone(s.Dependencies)
+	for _, name := range s.dependencyNames() {
+		config := configs[name]
+		var err error
+		if config.URL, err = Expand(config.URL, Values{Env: s.env}); err != nil {
+			return nil, fmt.Errorf("expand dependencies.%s.url: %w", name, err)
+		}
+		configs[name] = config
+	}
+	return configs, nil
 }
 
 // Secrets returns what must not be shown: the values of ${env:NAME}, passwords
@@ -121,13 +153,13 @@ var credentialHeaders = []string{"authorization", "proxy-authorization", "cookie
 // collectSecrets gathers what Secrets returns; port stands in for ${port}.
 func (s *Scenario) collectSecrets(port int) {
 	found := map[string]bool{}
-	values := Values{Port: port, Env: func(name string) (string, bool) {
+	values := Values{Port: port, URLs: s.anyURLs(), Env: func(name string) (string, bool) {
 		value, ok := s.env(name)
 		found[value] = true
 		return value, ok
 	}}
 	s.templates(func(path, text string) string {
-		value, err := Expand(text, values)
+		value, err := Expand(text, values.at(path))
 		if err != nil {
 			return text
 		}
@@ -185,6 +217,12 @@ func (s *Scenario) templates(visit func(path, text string) string) {
 			list("target.command.reload.run", c.Reload.Run)
 		}
 	}
+	for _, name := range s.dependencyNames() {
+		if config := s.Dependencies[name]; config.URL != "" {
+			config.URL = visit(dependencyPath+name+".url", config.URL)
+			s.Dependencies[name] = config
+		}
+	}
 	for i := range s.Load {
 		for j := range s.Load[i].Requests {
 			path, r := fmt.Sprintf("load.%d.requests.%d", i, j), &s.Load[i].Requests[j]
@@ -213,6 +251,7 @@ func (s *Scenario) clone() *Scenario {
 		}
 		c.Target.Command = &command
 	}
+	c.Dependencies = maps.Clone(s.Dependencies)
 	c.Load = slices.Clone(s.Load)
 	for i := range c.Load {
 		c.Load[i].Requests = slices.Clone(c.Load[i].Requests)

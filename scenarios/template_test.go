@@ -9,7 +9,7 @@ import (
 )
 
 func TestExpand(t *testing.T) {
-	values := Values{Port: 8080, Env: testEnv}
+	values := Values{Port: 8080, Env: testEnv, URLs: map[string]string{"db": "postgres://127.0.0.1:5432/"}}
 	for _, c := range []struct {
 		text, want, err string
 		offset          int
@@ -28,7 +28,8 @@ func TestExpand(t *testing.T) {
 		{text: "${port} ${", err: "never closed", offset: 8},
 		{text: "${Port}", err: "unknown template ${Port}"},
 		{text: "${}", err: "unknown template ${}"},
-		{text: "${cache.url}", err: `no dependency named "cache"`},
+		{text: "<${db.url}>", want: "<postgres://127.0.0.1:5432/>"},
+		{text: "${cache.url}", err: `there is no dependency named "cache"`},
 		{text: "${env:}", err: "not the name of an environment variable"},
 		{text: "${env:A B}", err: "not the name of an environment variable"},
 	} {
@@ -50,7 +51,7 @@ const templated = `name: templated
 target:
   command:
     run: [app, "--port=${port}", "$${HOME}"]
-    env: {PORT: "${port}", SECRET: "${env:TOKEN}"}
+    env: {PORT: "${port}", SECRET: "${env:TOKEN}", OWN: "${own.url}"}
     url: "http://user:pa55word@127.0.0.1:${port}/"
     reload: {run: [reload, "${port}"]}
 load:
@@ -60,6 +61,9 @@ load:
     requests:
       - headers: {Authorization: "Bearer fixed-token", X-Port: "${port}", Cookie: "id=${env:TOKEN}"}
         body: "port ${port}"
+dependencies:
+  own: {kind: http}
+  far: {kind: redis, url: "redis://:hunter22@127.0.0.1:6379/${env:EMPTY}"}
 chaos:
   - {name: e, exec: {run: [do, "${port}"], revert: [undo, "${env:TOKEN}"]}, at: 1s}
 `
@@ -67,14 +71,15 @@ chaos:
 func TestScenarioExpand(t *testing.T) {
 	s := mustLoad(t, templated, Options{Env: testEnv})
 	before := mustLoad(t, templated, Options{Env: testEnv})
-	x, err := s.Expand(4711)
+	x, err := s.Expand(4711, map[string]string{"own": "http://127.0.0.1:9", "far": "redis://127.0.0.1:8"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	command, request := x.Target.Command, x.Load[0].Requests[0]
 	for _, c := range []struct{ got, want any }{
 		{command.Run, []string{"app", "--port=4711", "${HOME}"}},
-		{command.Env, map[string]string{"PORT": "4711", "SECRET": "s3cret-token"}},
+		{command.Env, map[string]string{"PORT": "4711", "SECRET": "s3cret-token", "OWN": "http://127.0.0.1:9"}},
+		{x.Dependencies["far"].URL, "redis://:hunter22@127.0.0.1:6379/"},
 		{command.URL, "http://user:pa55word@127.0.0.1:4711/"},
 		{command.Reload.Run, []string{"reload", "4711"}},
 		{request.Headers, map[string]string{"Authorization": "Bearer fixed-token", "X-Port": "4711", "Cookie": "id=s3cret-token"}},
@@ -93,7 +98,7 @@ func TestScenarioExpand(t *testing.T) {
 
 func TestSecrets(t *testing.T) {
 	secrets := mustLoad(t, templated, Options{Env: testEnv}).Secrets()
-	for _, want := range []string{"s3cret-token", "pa55word", "user:pa55word", "Bearer fixed-token", "fixed-token"} {
+	for _, want := range []string{"s3cret-token", "hunter22", "pa55word", "user:pa55word", "Bearer fixed-token", "fixed-token"} {
 		if !slices.Contains(secrets, want) {
 			t.Errorf("%q is not among the secrets %q", want, secrets)
 		}

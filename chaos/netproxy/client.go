@@ -18,6 +18,11 @@ type Client struct {
 	HTTP *http.Client // nil: http.DefaultClient
 }
 
+// NewClient returns a client that keeps no connection open between requests.
+func NewClient(url string) *Client {
+	return &Client{URL: url, HTTP: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+}
+
 // Proxies returns every proxy by its name.
 func (c *Client) Proxies(ctx context.Context) (map[string]State, error) {
 	return call[map[string]State](ctx, c, "GET", "/proxies", nil)
