@@ -136,6 +136,23 @@ func TestRampUpOfCount(t *testing.T) {
 	}
 }
 
+// A kept connection outlives the deadlines of its requests by far, and none of
+// them strikes it while no request is on it.
+func TestDeadlineOfEarlierRequest(t *testing.T) {
+	for name, s := range map[string]Stream{
+		"closed": {Closed: &Closed{Concurrency: 8, Keepalive: true, Think: seconds(0.02)}},
+		"open":   {Open: &Open{Rate: 100, Senders: 8}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.Duration, s.Timeout = seconds(3), seconds(1)
+			rec := play(t, Options{Stream: s, URL: serve(t, always(answer))})
+			if rec.Failed != 0 || rec.Retried != 0 || rec.OK < 100 {
+				t.Errorf("%d good, %d failed, %d retried: %v", rec.OK, rec.Failed, rec.Retried, rec.Examples)
+			}
+		})
+	}
+}
+
 func TestRetriedIsCounted(t *testing.T) {
 	// Each connection answers two requests and is closed on the third.
 	rec := play(t, Options{Stream: Stream{Closed: &Closed{Concurrency: 1, Keepalive: true}, Count: 20}, URL: serve(t, func(c *net.TCPConn, _ int) {

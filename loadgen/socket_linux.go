@@ -227,6 +227,10 @@ func (w *wire) ask(b []byte) (int, error) {
 	q := &s.question
 	s.buffer, w.pending = b, false
 	err := s.raw.Read(s.asking)
+	for err != nil && !q.asked && w.early(err) {
+		// An earlier request's deadline struck before this one was sent.
+		err = s.raw.Read(s.asking)
+	}
 	s.buffer = nil
 	switch {
 	case err != nil && w.early(err):
