@@ -28,12 +28,14 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	if spec := os.Getenv(openVar); spec != "" {
-		if err := runOpen(spec); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+	for role, play := range map[string]func(string) error{openVar: runOpen, vegetaVar: runVegeta} {
+		if spec := os.Getenv(role); spec != "" {
+			if err := play(spec); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			os.Exit(0)
 		}
-		os.Exit(0)
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -21,12 +21,13 @@ import (
 // openVar makes the test binary a generator of open load: URL and rate.
 const openVar = "HACHAOS_TEST_OPEN"
 
-// peer is a load generator: its command line, and where it says how many
-// requests it has sent.
+// peer is a load generator: its command line, its environment, and where it says
+// how many requests it has sent.
 type peer struct {
 	name     string
 	args     []string
 	requests string
+	env      []string
 }
 
 const (
@@ -47,20 +48,25 @@ func BenchmarkPeers(b *testing.B) {
 	if out, err := exec.Command("go", "build", "-o", self, "../cmd/hachaos").CombinedOutput(); err != nil {
 		b.Fatalf("build hachaos: %v\n%s", err, out)
 	}
+	test, err := os.Executable()
+	if err != nil {
+		b.Fatal(err)
+	}
 	const complete = `Complete requests: +(\d+)`
 	b.Run("kept", func(b *testing.B) {
 		comparePeers(b, []peer{
-			{"hachaos", []string{self, "bench", "-q", "--no-probe", "-k", "-c", peerClients, "-n", keptCount, url}, complete},
-			{"wrk", []string{"wrk", "-t1", "-c", peerClients, "-d2s", url}, `(\d+) requests in`},
-			{"ab", []string{"ab", "-q", "-k", "-c", peerClients, "-n", keptCount, url}, complete},
-			{"hey", []string{"hey", "-cpus", "1", "-c", peerClients, "-n", slowCount, url}, `\[200\]\s+(\d+) responses`},
-			{"bombardier", []string{"bombardier", "-c", peerClients, "-n", keptCount, url}, `2xx - (\d+)`},
+			{"hachaos", []string{self, "bench", "-q", "--no-probe", "-k", "-c", peerClients, "-n", keptCount, url}, complete, nil},
+			{"wrk", []string{"wrk", "-t1", "-c", peerClients, "-d2s", url}, `(\d+) requests in`, nil},
+			{"ab", []string{"ab", "-q", "-k", "-c", peerClients, "-n", keptCount, url}, complete, nil},
+			{"hey", []string{"hey", "-cpus", "1", "-c", peerClients, "-n", slowCount, url}, `\[200\]\s+(\d+) responses`, nil},
+			{"bombardier", []string{"bombardier", "-c", peerClients, "-n", keptCount, url}, `2xx - (\d+)`, nil},
+			{"vegeta", []string{test}, `(\d+) good`, []string{vegetaVar + "=" + url}},
 		})
 	})
 	b.Run("new", func(b *testing.B) {
 		comparePeers(b, []peer{
-			{"hachaos", []string{self, "bench", "-q", "--no-probe", "-c", peerClients, "-n", newCount, url}, complete},
-			{"ab", []string{"ab", "-q", "-c", peerClients, "-n", newCount, url}, complete},
+			{"hachaos", []string{self, "bench", "-q", "--no-probe", "-c", peerClients, "-n", newCount, url}, complete, nil},
+			{"ab", []string{"ab", "-q", "-c", peerClients, "-n", newCount, url}, complete, nil},
 		})
 	})
 	for _, rate := range []int{10_000, 50_000} {
@@ -98,7 +104,7 @@ func comparePeers(b *testing.B, peers []peer) {
 func (p peer) run(b *testing.B) float64 {
 	b.Helper()
 	cmd := exec.Command("taskset", append([]string{"-c", "0"}, p.args...)...)
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+	cmd.Env = append(append(os.Environ(), "GOMAXPROCS=1"), p.env...)
 	out, err := cmd.Output()
 	if err != nil {
 		b.Fatalf("%s: %v\n%s", p.name, err, out)
