@@ -9,10 +9,12 @@ import (
 
 // straddles returns a warning if the 95 % interval of the figure that an
 // objective is on has the objective's limit inside; "" if not, or if there is no
-// interval. The point estimate decides all the same.
-func straddles(o Objective, run *Run, r *Report) string {
+// interval. The point estimate decides all the same. Where nothing was lost there
+// is no warning: how much might have been is a question of the run's length
+// alone, which the interval itself shows, and every clean run would carry it.
+func straddles(o Objective, value float64, run *Run, r *Report) string {
 	ci := intervalOf(o, run, r)
-	if ci == nil || o.Op == "==" || o.Holds(ci[0]) == o.Holds(ci[1]) {
+	if ci == nil || value == ci[0] && value == 0 || value == ci[1] && value == 1 || o.Op == "==" || o.Holds(ci[0]) == o.Holds(ci[1]) {
 		return ""
 	}
 	unit := o.Unit

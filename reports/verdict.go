@@ -183,8 +183,10 @@ func warn(r *Report, run *Run) {
 		}
 	}
 	for i, o := range run.Objectives {
-		if text := straddles(o, run, r); text != "" && r.SLOs[i].Value != nil {
-			r.Warnings = append(r.Warnings, text)
+		if value := r.SLOs[i].Value; value != nil {
+			if text := straddles(o, *value, run, r); text != "" {
+				r.Warnings = append(r.Warnings, text)
+			}
 		}
 	}
 	for _, name := range neverInjected(run) {
