@@ -1,0 +1,87 @@
+// Package apptest starts what the tests of the application depend on: real
+// servers, and a [Relay] before them that can be cut. It is for tests alone.
+package apptest
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/hachaos/hachaos/targets/port"
+	"github.com/hachaos/hachaos/targets/proc"
+)
+
+// Patience is how long a test waits for what has to happen.
+const Patience = 60 * time.Second
+
+// Await waits until ok, and fails the test if that takes too long.
+func Await(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(Patience); time.Now().Before(deadline); <-tick.C {
+		if ok() {
+			return
+		}
+	}
+	t.Fatalf("waited in vain for %s", what)
+}
+
+// need returns the path of a program. Without it the test is skipped, and fails
+// in CI, which installs it.
+func need(t testing.TB, program, pkg string, places ...string) string {
+	t.Helper()
+	if path, err := exec.LookPath(program); err == nil {
+		return path
+	}
+	for _, pattern := range places {
+		if found, _ := filepath.Glob(filepath.Join(pattern, program)); len(found) > 0 {
+			return found[len(found)-1]
+		}
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatalf("%s is not installed, although CI installs it (.ci/needs)", program)
+	}
+	t.Skipf("%s is not installed (apt-get install %s)", program, pkg)
+	return ""
+}
+
+// Redis starts a redis-server with further arguments and returns its address.
+func Redis(t testing.TB, args ...string) string {
+	t.Helper()
+	path := need(t, "redis-server", "redis-server")
+	number, err := port.Free()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "redis")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := proc.Start(proc.Command{
+		Path: path, Dir: dir,
+		Args: append([]string{"--port", strconv.Itoa(number), "--bind", "127.0.0.1", "--save", "", "--dir", dir}, args...),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.Kill()
+		<-p.Done()
+		os.RemoveAll(dir)
+	})
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(number))
+	Await(t, "redis-server to listen", func() bool {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			return false
+		}
+		conn.Close()
+		return true
+	})
+	return address
+}

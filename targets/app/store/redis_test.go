@@ -1,0 +1,245 @@
+package store
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/hachaos/hachaos/targets/app/apptest"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func openRedis(t *testing.T, url string, o Options) *Redis {
+	t.Helper()
+	r, err := OpenRedis(url, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	return r
+}
+
+func within(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), apptest.Patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func TestRedis(t *testing.T) {
+	embedded := miniredis.RunT(t)
+	for _, c := range []struct {
+		name, url string
+	}{
+		{"embedded", "redis://" + embedded.Addr() + "/0"},
+		{"real", ""},
+		{"real cluster", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			switch c.name {
+			case "real":
+				c.url = "redis://" + apptest.Redis(t) + "/1"
+			case "real cluster":
+				address := apptest.Redis(t, "--cluster-enabled", "yes")
+				node := openRedis(t, "redis://"+address, Options{})
+				apptest.Await(t, "the cluster's slots", func() bool {
+					_, _ = node.do(within(t), "cluster", "addslotsrange", 0, 16383)
+					return node.Set(within(t), "probe", "", time.Minute) == nil
+				})
+				c.url = "redis://" + address + "?addr=" + address
+			}
+			r := openRedis(t, c.url, Options{})
+			if err := r.Ping(within(t)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.Get(within(t), "a"); !errors.Is(err, ErrNone) {
+				t.Errorf("nothing is %v", err)
+			}
+			if err := r.Set(within(t), "a", "b", time.Minute); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := r.Get(within(t), "a"); got != "b" || err != nil {
+				t.Errorf("%q, %v", got, err)
+			}
+			if err := r.Set(within(t), "a", "b", time.Microsecond); err != nil {
+				t.Fatal(err)
+			}
+			if c.name == "embedded" {
+				embedded.FastForward(time.Millisecond)
+			}
+			apptest.Await(t, "the key's end", func() bool {
+				_, err := r.Get(within(t), "a")
+				return errors.Is(err, ErrNone)
+			})
+		})
+	}
+}
+
+// hanger speaks just enough of Redis's protocol to be connected to, as a server
+// and as a cluster's only node, and ends the connection at every GET.
+type hanger struct {
+	address string
+	dials   atomic.Int64
+	gets    atomic.Int64
+}
+
+func newHanger(t *testing.T) *hanger {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &hanger{address: ln.Addr().String()}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			h.dials.Add(1)
+			wg.Go(func() {
+				defer conn.Close()
+				h.serve(conn)
+			})
+		}
+	})
+	t.Cleanup(func() {
+		ln.Close()
+		wg.Wait()
+	})
+	return h
+}
+
+func (h *hanger) serve(conn net.Conn) {
+	in := bufio.NewReader(conn)
+	for {
+		var n int
+		if _, err := fmt.Fscanf(in, "*%d\r\n", &n); err != nil {
+			return
+		}
+		words := make([]string, n)
+		for i := range words {
+			var size int
+			if _, err := fmt.Fscanf(in, "$%d\r\n", &size); err != nil {
+				return
+			}
+			word := make([]byte, size+2)
+			if _, err := io.ReadFull(in, word); err != nil {
+				return
+			}
+			words[i] = string(word[:size])
+		}
+		switch strings.ToLower(words[0]) {
+		case "get":
+			h.gets.Add(1)
+			return
+		case "cluster":
+			host, port, _ := net.SplitHostPort(h.address)
+			number, _ := strconv.Atoi(port)
+			fmt.Fprintf(conn, "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$%d\r\n%s\r\n:%d\r\n", len(host), host, number)
+		case "ping":
+			fmt.Fprint(conn, "+PONG\r\n")
+		default:
+			fmt.Fprint(conn, "-ERR unknown command\r\n")
+		}
+	}
+}
+
+// What is sent once is what a scenario without retries measures.
+func TestRedisNeverTriesTwice(t *testing.T) {
+	for _, form := range []string{"redis://%s/0", "redis://%[1]s?addr=%[1]s"} {
+		h := newHanger(t)
+		r := openRedis(t, fmt.Sprintf(form, h.address), Options{})
+		if err := r.Ping(within(t)); err != nil {
+			t.Fatalf("%s: %v", form, err)
+		}
+		const calls = 5
+		for range calls {
+			if _, err := r.Get(within(t), "a"); err == nil {
+				t.Errorf("%s: it has an answer", form)
+			}
+		}
+		if got := h.gets.Load(); got != calls {
+			t.Errorf("%s: %d calls were sent %d times", form, calls, got)
+		}
+	}
+	// A connection that is refused is not tried again either.
+	relay := apptest.NewRelay(t, "127.0.0.1:1") // nobody is there: it hangs up at once
+	r := openRedis(t, "redis://"+relay.Address, Options{})
+	for range 3 {
+		if err := r.Ping(within(t)); err == nil {
+			t.Error("a dead server answers")
+		}
+	}
+	if got := relay.Taken(); got != 3 {
+		t.Errorf("3 calls made %d connections", got)
+	}
+}
+
+// Neither with a timeout nor without one does a silent server keep a request
+// whose client has gone.
+func TestRedisLetsGoOfASilentServer(t *testing.T) {
+	relay := apptest.NewRelay(t, "127.0.0.1:1")
+	relay.Mute()
+	for name, with := range map[string]func() (context.Context, context.CancelFunc){
+		"canceled": func() (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(10*time.Millisecond, cancel)
+			return ctx, cancel
+		},
+		"timed": func() (context.Context, context.CancelFunc) {
+			return context.WithTimeout(t.Context(), 10*time.Millisecond)
+		},
+	} {
+		r := openRedis(t, "redis://"+relay.Address, Options{})
+		ctx, cancel := with()
+		defer cancel()
+		done := make(chan error, 1)
+		go func() { done <- r.Ping(ctx) }()
+		select {
+		case err := <-done:
+			if err == nil {
+				t.Errorf("%s: it has an answer", name)
+			}
+		case <-time.After(apptest.Patience):
+			t.Fatalf("%s: it waits for ever", name)
+		}
+	}
+}
+
+func TestBadURLs(t *testing.T) {
+	for _, c := range []struct {
+		url  string
+		open func(string, Options) error
+		want string
+	}{
+		{"http://a", openErr(OpenRedis), `its scheme is "http", want redis or rediss`},
+		{"redis://a:b:c", openErr(OpenRedis), "it is not a URL"},
+		{"redis://a/x", openErr(OpenRedis), "redis: invalid database number: \"x\""},
+		{"mysql://a", openErr(OpenSQL), `its scheme is "mysql", want postgres or postgresql`},
+		{"postgres://a:b:c", openErr(OpenSQL), "it is not a URL"},
+		{"redis://a", openErr(OpenMongo), `its scheme is "redis", want mongodb or mongodb+srv`},
+		{"ftp://a", openErr(OpenPayments), `its scheme is "ftp", want http or https`},
+		{"http://a:b:c", openErr(OpenPayments), "it is not a URL"},
+	} {
+		if err := c.open(c.url, Options{}); err == nil || err.Error() != c.want {
+			t.Errorf("%s: %v, want %s", c.url, err, c.want)
+		}
+	}
+}
+
+func openErr[C any](open func(string, Options) (C, error)) func(string, Options) error {
+	return func(url string, o Options) error { _, err := open(url, o); return err }
+}
