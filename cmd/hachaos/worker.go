@@ -9,7 +9,7 @@ import (
 )
 
 func workerCommand() *cobra.Command {
-	var single bool
+	var single, compute bool
 	cmd := &cobra.Command{
 		Use:    "worker",
 		Short:  "Serve the reference application (started by a cluster's master, or by run)",
@@ -24,9 +24,12 @@ func workerCommand() *cobra.Command {
 			}}
 			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), options))
 			var err error
-			if single {
+			switch {
+			case compute:
+				err = app.RunCompute(cmd.InOrStdin(), cmd.OutOrStdout())
+			case single:
 				err = app.RunSingle(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), log)
-			} else {
+			default:
 				err = cluster.RunWorker(cmd.Context(), log)
 			}
 			if err != nil {
@@ -36,5 +39,6 @@ func workerCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&single, "single", false, "serve alone, as told on standard input")
+	cmd.Flags().BoolVar(&compute, "compute", false, "compute for another worker, as told on standard input")
 	return cmd
 }

@@ -3,8 +3,11 @@
 // death cannot reach.
 //
 // [App] is the handler; its CPU work runs on a [Processor] of a fixed number of
-// tokens. [Server] serves it over a listener and drains. [RunSingle] is a whole
-// process of it; package cluster runs many.
+// tokens. Further routes use Redis, PostgreSQL, MongoDB and an HTTP API, if the
+// environment says where those are (depend.go), through the protections of
+// package protect; what they are is told at [App.ServeHTTP]. [Server] serves it
+// over a listener and drains. [RunSingle] is a whole process of it; package
+// cluster runs many.
 package app
 
 import (
@@ -18,6 +21,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hachaos/hachaos/targets/app/protect"
+	"github.com/hachaos/hachaos/targets/app/store"
+	"github.com/hachaos/hachaos/targets/note"
 	"github.com/hachaos/hachaos/targets/page"
 )
 
@@ -36,44 +42,103 @@ type Options struct {
 	MaxInFlight int           // requests that it works on at once; 0: no limit
 	Wait        time.Duration // how long one on a kept connection waits for that
 
-	Requests *page.Requests // what it answered is counted here; nil: somebody else counts
+	Requests *page.Requests      // what it answered is counted here; nil: somebody else counts
+	Getenv   func(string) string // tells the dependencies' URLs; nil: os.Getenv
+	Compute  []string            // how the child of compute: child is started; nil: as hachaos does
+	Notes    *note.Sender        // told of breakers and the like; nil: nobody is
 }
 
-// App answers requests: / burns the configured work and says its pid, /health
-// and /ready say 503 while draining, /live never does, the rest is 404. Every
-// answer carries the pid in X-Worker.
+// App answers requests.
 type App struct {
 	config    Config
 	processor *Processor
 	room      *room // nil: no limit
 	entry     *page.Entry
 	requests  *page.Requests
-	pid       string
+	slot      int
+	number    int    // pid
+	pid       string // the same
 	hello     string
 	crash     time.Duration
 	draining  atomic.Bool
 	unready   atomic.Bool
 	rejecting atomic.Bool
 	leaked    leak
+	began     time.Time
+	notes     *note.Sender
+
+	remotes      *remotes
+	sessions     sessions
+	cache        *cache
+	queue        *queue
+	child        *child
+	acknowledged acknowledged
+	told         atomic.Pointer[int64] // how many users there are
+
+	// What answered last, for fallback: stale.
+	profiles *protect.Keeper[Session]
+	lists    *protect.Keeper[[]store.Item]
+	values   *protect.Keeper[value]
+	counts   *protect.Keeper[int64]
 }
 
-// New returns an application. It does nothing until it is served.
+// maxStale is how many answers of a kind are kept for fallback: stale.
+const maxStale = 10_000
+
+// New returns an application. It connects to nothing until it is started or
+// served.
 func New(o Options) *App {
+	o.Config.SetDefaults()
+	if o.Getenv == nil {
+		o.Getenv = os.Getenv
+	}
 	a := &App{
 		config:    o.Config,
 		processor: NewProcessor(o.Threads, &o.Entry.Busy),
 		room:      newRoom(o.MaxInFlight, o.Wait),
 		entry:     o.Entry,
 		requests:  o.Requests,
+		slot:      o.Slot,
+		number:    os.Getpid(),
 		pid:       strconv.Itoa(os.Getpid()),
 		// Of one length for all workers: ab counts answers of another as failed.
-		hello: fmt.Sprintf("hello from process %8d\n", os.Getpid()),
+		hello:    fmt.Sprintf("hello from process %8d\n", os.Getpid()),
+		began:    time.Now(),
+		notes:    o.Notes,
+		profiles: protect.NewKeeper[Session](maxStale),
+		lists:    protect.NewKeeper[[]store.Item](maxStale),
+		values:   protect.NewKeeper[value](maxStale),
+		counts:   protect.NewKeeper[int64](maxStale),
 	}
 	if o.Config.Crash != nil {
 		a.crash = lifetime(o)
 	}
+	a.remotes = openRemotes(o.Config, o.Getenv, func(source, format string, args ...any) {
+		a.tell(source, "worker %d: "+format, append([]any{a.slot}, args...)...)
+	})
+	a.sessions = memorySessions{protect.NewKeeper[Session](maxSessions)}
+	if o.Config.Sessions == "redis" {
+		a.sessions = redisSessions{a.remotes.redis}
+	}
+	a.cache = &cache{redis: a.remotes.redis, ask: a.askDatabase}
+	if o.Config.Cache != nil {
+		a.cache.Cache = *o.Config.Cache
+	}
+	a.cache.local = newLocal(a.cache.LocalTTL.Std())
+	a.queue = newQueue(a.pay, func(format string, args ...any) {
+		a.tell("payments", "worker %d: "+format, append([]any{a.slot}, args...)...)
+	})
+	if o.Compute == nil {
+		if self, err := os.Executable(); err == nil {
+			o.Compute = []string{self, "worker", "--compute"}
+		}
+	}
+	a.child = newChild(o.Compute)
 	return a
 }
+
+// tell tells the run's report, if there is one, what happened.
+func (a *App) tell(source, format string, args ...any) { a.notes.Send(source, format, args...) }
 
 // lifetime draws when this process crashes, uniformly from 0 to crash.after.
 // Each life of each slot draws its own, so that who crashes when does not
@@ -100,9 +165,32 @@ func (a *App) Crash() (after time.Duration, code int, ok bool) {
 }
 
 // Start takes the time that the application is configured to take before it
-// serves. It returns false if ctx ended first.
+// serves, and makes the database's tables if there is one. It returns false if
+// ctx ended first.
 func (a *App) Start(ctx context.Context) bool {
-	return a.config.Start <= 0 || sleep(ctx, a.config.Start.Std())
+	if a.config.Start > 0 && !sleep(ctx, a.config.Start.Std()) {
+		return false
+	}
+	a.remotes.prepare(ctx)
+	return ctx.Err() == nil
+}
+
+// Close ends what the application uses, after it was served, within ctx's time:
+// queued payments are delivered if they can be, and the report is told whether
+// the writes that were acknowledged are there.
+func (a *App) Close(ctx context.Context) {
+	a.queue.close(ctx)
+	a.reportItems(ctx)
+	a.child.close(ctx)
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		a.remotes.close()
+	}()
+	select {
+	case <-closed:
+	case <-ctx.Done(): // a call that hangs holds its connection; both end with the process
+	}
 }
 
 // Drain lets /health and /ready fail and every answer close its connection.
@@ -118,7 +206,19 @@ func (a *App) Reject() {
 	a.rejecting.Store(true)
 }
 
-// ServeHTTP implements [http.Handler].
+// ServeHTTP implements [http.Handler]. Every answer carries the pid in X-Worker.
+//
+//	/                 burns the configured work and says the pid
+//	/health, /ready   503 while draining; /ready may look at the dependencies too
+//	/live             always 200
+//	/health/detailed  how the process and its dependencies are ([Detail])
+//	/login, /profile  sessions (session.go)
+//	/items            rows of the database (items.go); /items/all, /items/check, /items/ID
+//	/docs, /docs/ID   documents of MongoDB (docs.go)
+//	/cached           a value through caches (cached.go)
+//	/payments         an external API, with a queue (payment.go)
+//	/users            how many users there are (users.go)
+//	/compute          processor time, here or in a child process (compute.go)
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	arrival := arrivalOf(r.Context())
 	defer arrival.End()
@@ -133,11 +233,16 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			a.answer(w, http.StatusServiceUnavailable, "draining\n")
 			return
 		}
+		if r.URL.Path == "/ready" {
+			arrival.End()
+			a.ready(w, r)
+			return
+		}
 		a.answer(w, http.StatusOK, "ok\n")
 	case "/live":
 		a.answer(w, http.StatusOK, "ok\n")
 	default:
-		a.answer(w, http.StatusNotFound, "not found\n")
+		a.route(w, r, arrival)
 	}
 }
 
@@ -149,9 +254,7 @@ func (a *App) work(w http.ResponseWriter, r *http.Request, arrival *Arrival) {
 	a.entry.InFlight.Add(1)
 	defer a.entry.InFlight.Add(-1)
 	if a.rejecting.Load() {
-		w.Header().Set("Retry-After", "1")
-		w.Header().Set("Connection", "close")
-		a.answer(w, http.StatusServiceUnavailable, "draining\n")
+		a.reject(w)
 		return
 	}
 	a.leaked.grow(int64(a.config.Leak))
@@ -172,6 +275,12 @@ func (a *App) work(w http.ResponseWriter, r *http.Request, arrival *Arrival) {
 	if f, ok := w.(http.Flusher); ok {
 		f.Flush()
 	}
+}
+
+func (a *App) reject(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", "1")
+	w.Header().Set("Connection", "close")
+	a.answer(w, http.StatusServiceUnavailable, "draining\n")
 }
 
 // takeIn reads the request's body and waits as configured, without a processor.

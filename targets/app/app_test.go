@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -20,7 +21,19 @@ import (
 // patience is how long a test waits for what has to happen.
 const patience = 60 * time.Second
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// computeVar tells this test binary that it is a child that computes.
+const computeVar = "APP_TEST_COMPUTE"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(computeVar) == "" {
+		goleak.VerifyTestMain(m)
+		return
+	}
+	if err := RunCompute(os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
 
 func TestRoutes(t *testing.T) {
 	e := new(page.Entry)

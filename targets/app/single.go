@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/hachaos/hachaos/targets/note"
 	"github.com/hachaos/hachaos/targets/page"
 	"github.com/hachaos/hachaos/targets/port"
 )
@@ -63,7 +64,9 @@ func RunSingle(ctx context.Context, in io.Reader, out io.Writer, log *slog.Logge
 	if err != nil {
 		return err
 	}
-	app := New(Options{Config: c.Config, Threads: c.Threads, Seed: c.Seed, Slot: 1, Life: c.Life, Entry: entry})
+	notes := note.FromEnv()
+	defer notes.Close()
+	app := New(Options{Config: c.Config, Threads: c.Threads, Seed: c.Seed, Slot: 1, Life: c.Life, Entry: entry, Notes: notes})
 	if !app.Start(ctx) {
 		return nil
 	}
@@ -100,6 +103,7 @@ func RunSingle(ctx context.Context, in io.Reader, out io.Writer, log *slog.Logge
 	if cut := server.Drain(drain); cut > 0 {
 		log.Warn("connections were cut off", "connections", cut)
 	}
+	app.Close(drain)
 	return nil
 }
 

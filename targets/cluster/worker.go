@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/hachaos/hachaos/targets/app"
+	"github.com/hachaos/hachaos/targets/note"
 	"github.com/hachaos/hachaos/targets/page"
 	"github.com/hachaos/hachaos/targets/port"
 	"golang.org/x/sys/unix"
@@ -105,7 +106,7 @@ func newWorkerProcess(c workerConfig, entry *page.Entry, requests *page.Requests
 		workerConfig: c, entry: entry, log: log, link: newLink(c, log),
 		app: app.New(app.Options{
 			Config: c.App, Threads: c.Threads, Seed: c.Seed, Slot: c.Slot, Life: c.Life, Entry: entry,
-			MaxInFlight: c.MaxInFlight, Wait: c.QueueTimeout, Requests: requests,
+			MaxInFlight: c.MaxInFlight, Wait: c.QueueTimeout, Requests: requests, Notes: note.FromEnv(),
 		}),
 	}
 }
@@ -151,6 +152,7 @@ func (p *workerProcess) run(ctx context.Context) error {
 	if cut := server.Drain(drain); cut > 0 {
 		p.log.Warn("connections were cut off", "worker", p.Slot, "connections", cut)
 	}
+	p.app.Close(drain)
 	return nil
 }
 
