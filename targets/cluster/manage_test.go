@@ -62,7 +62,7 @@ func TestWorkersThatNeverGetReadyAreErrored(t *testing.T) {
 	t.Parallel()
 	conf := config(2, "handoff", 0)
 	conf.Restart = Restart{Backoff: 1, MaxBackoff: 1, Max: 1, MinUptime: 1}
-	conf.ReadyTimeout = units.Duration(3 * time.Second)
+	conf.ReadyTimeout = units.Duration(10 * time.Second)
 	f := start(t, masterOptions{Config: conf})
 	f.mood("hang")
 	f.signal(f.id(2), "SIGKILL")

@@ -69,13 +69,14 @@ func TestReloadBySignal(t *testing.T) {
 
 func TestReloadWithoutReadyWorkersChangesNothing(t *testing.T) {
 	for _, c := range []struct{ mood, want string }{
-		{"hang", "reload stopped at worker 1 of 2: its replacement was not ready within 3s"},
+		{"hang", "reload stopped at worker 1 of 2: its replacement was not ready within 10s"},
 		{"crash", "reload stopped at worker 1 of 2: 3 replacements ended before they were ready"},
 	} {
 		t.Run(c.mood, func(t *testing.T) {
 			t.Parallel()
 			conf := config(2, "handoff", 0)
-			conf.ReadyTimeout = units.Duration(3 * time.Second)
+			// Long enough for those that are to be ready, on a busy machine too.
+			conf.ReadyTimeout = units.Duration(10 * time.Second)
 			f := start(t, masterOptions{Config: conf})
 			before := f.status().pids()
 			f.mood(c.mood)
