@@ -106,7 +106,7 @@ func (c *conductor) now() time.Duration { return clock.Now().Sub(c.Epoch) }
 
 // play injects one shot; ctx ends what lasts, injecting cuts the injection short.
 func (c *conductor) play(ctx, injecting context.Context, shot Shot) {
-	e := Event{ID: shot.ID(), Name: shot.Fault.Name, Kind: shot.Fault.Kind(), N: shot.N, At: shot.At, Start: c.now()}
+	e := Event{ID: shot.ID(), Name: shot.Fault.Name, Kind: shot.Fault.Kind(), N: shot.N, At: shot.At, Start: c.now(), Dependency: shot.Fault.Dependency()}
 	in, err := shot.Fault.injector().aim(injecting, c.Target, shot)
 	if err != nil {
 		e.End = e.Start

@@ -24,6 +24,9 @@ type Event struct {
 	Lasting bool          // it lasts from Start to End, and recovery counts from End
 	State   State
 	Victims []Victim
+	// Dependency is the one that was struck, or that connections to were; "" for
+	// the target.
+	Dependency string
 	Detail  string // in words: "SIGKILL worker 2 (pid 4711)"
 	Error   string // why it was skipped or failed, or why its revert did
 }

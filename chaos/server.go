@@ -31,6 +31,31 @@ type Fill struct {
 	Dependency string `yaml:"dependency" json:"dependency" jsonschema:"description=Which dependency"`
 }
 
+// Dependency names the dependency that f strikes, or the connections to which; ""
+// if it strikes the target.
+func (f *Fault) Dependency() string {
+	switch {
+	case f.Cut != nil:
+		return f.Cut.Dependency
+	case f.Latency != nil:
+		return f.Latency.Dependency
+	case f.Toxic != nil:
+		return f.Toxic.Dependency
+	case f.Stop != nil:
+		return f.Stop.Dependency
+	case f.Promote != nil:
+		return f.Promote.Dependency
+	case f.Lag != nil:
+		return f.Lag.Dependency
+	case f.Fill != nil:
+		return f.Fill.Dependency
+	}
+	if s := f.selector(); s != nil {
+		return s.Dependency
+	}
+	return ""
+}
+
 // endsWithRun is the revert of what is done to a dependency's servers: they are
 // processes of the run and end with it, so whoever takes over has nothing to undo.
 func endsWithRun() *Revert { return &Revert{} }

@@ -45,8 +45,8 @@ func (g *Goods) widen() {
 
 func (g Goods) clone() Goods { return Goods{g.Width, append([]uint32(nil), g.N...)} }
 
-// merge returns the counts of both, in the wider one's steps.
-func (g Goods) merge(h Goods) Goods {
+// Merge returns the counts of both, in the wider one's steps.
+func (g Goods) Merge(h Goods) Goods {
 	a, b := g.clone(), h.clone()
 	switch {
 	case a.Width == 0:

@@ -27,11 +27,11 @@ func TestGoodsMerge(t *testing.T) {
 	a.add(15 * time.Millisecond)
 	b.add(25 * time.Millisecond)
 	b.add(maxGoods * CellWidth) // of twice the width
-	m := a.merge(b)
+	m := a.Merge(b)
 	if m.Width != 2*CellWidth || m.N[0] != 1 || m.N[1] != 1 || total(m) != 3 {
 		t.Errorf("merged into steps of %v: %v…", m.Width, m.N[:3])
 	}
-	if m := (Goods{}).merge(a); total(m) != 1 {
+	if m := (Goods{}).Merge(a); total(m) != 1 {
 		t.Errorf("merged with nothing: %v", m)
 	}
 	if a.Width != CellWidth || total(a) != 1 {

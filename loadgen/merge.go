@@ -46,7 +46,7 @@ func (m *Recording) merge(r *Recording, first bool) {
 	m.Latency = mergeHistograms(m.Latency, r.Latency)
 	m.Service = mergeHistograms(m.Service, r.Service)
 	m.Cells = mergeCells(m.Cells, r.Cells)
-	m.Goods = m.Goods.merge(r.Goods)
+	m.Goods = m.Goods.Merge(r.Goods)
 	m.Timeline = m.Timeline.Merge(r.Timeline)
 	m.Generator.Intended += r.Generator.Intended
 	m.Generator.Missed += r.Generator.Missed

@@ -92,6 +92,8 @@ func loadMetric(metric string, recs []*loadgen.Recording) *float64 {
 		return known(float64(retried))
 	case "throughput":
 		return throughput(recs...)
+	case "longest_gap":
+		return longestGap(recs...)
 	}
 	return latencyMetric(metric, recs)
 }

@@ -81,7 +81,7 @@ func recoveredAt(ws []window, i int, probes *loadgen.ProbeRecording, ready []Rea
 		return never // nobody looked afterwards
 	}
 	over := max(w.since(), goodAgain(probes, w.event.Start, w.end))
-	if w.event.Kind == "kill" || w.event.Kind == "exit" {
+	if (w.event.Kind == "kill" || w.event.Kind == "exit") && w.event.Dependency == "" {
 		until := w.end
 		for _, next := range ws[i+1:] {
 			until = next.event.Start
@@ -169,7 +169,7 @@ func foldFaults(run *Run, ws []window, charged []charge) []Fault {
 // newFault describes an injection before anything is known of what it cost.
 func newFault(e chaos.Event) Fault {
 	f := Fault{
-		ID: e.ID, Name: e.Name, Kind: e.Kind, N: e.N,
+		ID: e.ID, Name: e.Name, Kind: e.Kind, N: e.N, Dependency: e.Dependency,
 		AtS: seconds(e.At), StartS: seconds(e.Start), EndS: seconds(e.End),
 		State: string(e.State), Detail: e.Detail, Error: e.Error,
 		Victims: []Victim{},

@@ -146,3 +146,39 @@ func crashRun() Run {
 		Budget:     &BudgetPolicy{Objective: 0.999, Window: 30 * day},
 	}
 }
+
+// dependentRun is a run whose target depends on a Redis that was cut, and on a
+// PostgreSQL whose primary was killed.
+func dependentRun() Run {
+	cut := pause("redis-cut", 3*time.Second, 5*time.Second)
+	cut.Kind, cut.Victims, cut.Dependency, cut.Detail = "cut", nil, "cache", "cut cache"
+	failover := kill("failover", 1, 8*time.Second)
+	failover.Victims[0].Worker, failover.Dependency, failover.Detail = 0, "db", "SIGKILL db node-1, primary (pid 4711)"
+	run := crashRun()
+	run.Scenario.Name = "redis-cut"
+	run.Faults = []chaos.Event{cut, failover}
+	run.Ready = []ReadyCount{{0, 4}}
+	run.Loads[0].Degraded = 1200
+	run.Dependencies = []Dependency{
+		{Name: "cache", Kind: "redis", Mode: "embedded", Server: "miniredis 2.40.0", Topology: "single", URL: "redis://127.0.0.1:6379"},
+		{Name: "db", Kind: "postgres", Mode: "local", Server: "postgres 15.8", Replicas: 1, Replication: "sync", URL: "postgres://app:pa55word@127.0.0.1:5432/app"},
+	}
+	run.Proxies = []Proxy{
+		{Name: "cache", Dependency: "cache", Connections: 80, BytesUpstream: 123_456, BytesDownstream: 2_345_678, Faults: []ProxyFault{
+			{Fault: "redis-cut#1", Toxic: "down", Stream: "downstream", Connections: 40, Actions: 1},
+		}},
+		{Name: "db-1", Dependency: "db", Connections: 40, BytesUpstream: 1000, BytesDownstream: 2000, Faults: []ProxyFault{}},
+	}
+	for i := range 4 {
+		at := float64(i) / 100
+		run.Events = append(run.Events,
+			Event{AtS: 3.02 + at, Source: "cache", What: fmt.Sprintf("breaker opens after 5 failures in a row: read tcp 127.0.0.1:%d: connection reset by peer", 4001+i)},
+			Event{AtS: 5.5 + at, Source: "cache", What: "breaker closes"})
+	}
+	run.Events = append(run.Events,
+		Event{AtS: 8.001, Source: "db", What: "node-1 (pid 4711) ended: killed by SIGKILL"},
+		Event{AtS: 9.3, Source: "db", What: "node-2 is the primary, 1.3 s after node-1 was gone"},
+		Event{AtS: 15.2, Source: "db", What: "all 2310 writes that worker 1 acknowledged are there"})
+	run.Objectives = objectives("availability >= 99%", "redis-cut.recovery < 2s", "failover.recovery < 5s")
+	return run
+}

@@ -73,6 +73,7 @@ func foldLoad(rec *loadgen.Recording) Load {
 		Examples:      causeTexts(rec.Examples),
 		ThroughputRPS: throughput(rec),
 		LatencyMS:     foldLatency(rec.Latency),
+		LongestGapS:   longestGap(rec),
 		ServiceMS:     foldLatency(rec.Service),
 		BytesIn:       rec.BytesIn, BytesOut: rec.BytesOut,
 		Generator: Generator{Saturated: saturated(rec), CPUS: seconds(rec.Generator.CPU)},

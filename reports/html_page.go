@@ -134,7 +134,11 @@ func newHTMLRun(i int, r *Report) htmlRun {
 }
 
 func htmlFacts(r *Report) []string {
-	facts := []string{targetText(r.Target), loadText(r), fmt.Sprintf("seed %d", r.Scenario.Seed)}
+	facts := []string{targetText(r.Target)}
+	if d := dependencyText(r.Dependencies); d != "" {
+		facts = append(facts, d)
+	}
+	facts = append(facts, loadText(r), fmt.Sprintf("seed %d", r.Scenario.Seed))
 	if !r.Started.IsZero() {
 		facts = append(facts, r.Started.UTC().Format("2006-01-02 15:04:05 UTC"))
 	}

@@ -97,8 +97,31 @@ func outageTable(r *Report) *htmlTable {
 }
 
 func htmlTables(r *Report) []htmlTable {
-	tables := []htmlTable{streamTable(r), causeTable(r), practiceTable(r)}
+	tables := []htmlTable{streamTable(r), causeTable(r), proxyTable(r), toldTable(r), practiceTable(r)}
 	return slices.DeleteFunc(tables, func(t htmlTable) bool { return len(t.Rows) == 0 })
+}
+
+// proxyTable has a row for each chaos proxy, and one for each fault on it.
+func proxyTable(r *Report) htmlTable {
+	var rows [][]string
+	for _, p := range r.Proxies {
+		rows = append(rows, []string{clean(p.Name), units.FormatCount(p.Connections), units.FormatBytes(p.BytesUpstream), units.FormatBytes(p.BytesDownstream), proxyFaults(p)})
+	}
+	return newHTMLTable("What passed the chaos proxies", "lnnnt", []string{"Before", "Connections", "There", "Back", "What faults did"}, rows)
+}
+
+// toldTable lists what happened around the target: to its dependencies, and in
+// its breakers.
+func toldTable(r *Report) htmlTable {
+	var rows [][]string
+	events := toldEvents(r)
+	shown := events[:min(len(events), maxToldEvents)]
+	for _, e := range shown {
+		rows = append(rows, []string{at(e.AtS), clean(e.Source), clean(e.What)})
+	}
+	t := newHTMLTable("Dependencies and breakers", "nlt", []string{"At", "Source", "What"}, rows)
+	t.More = leftOut(len(events)-len(shown), "event")
+	return t
 }
 
 func streamTable(r *Report) htmlTable {
@@ -123,13 +146,17 @@ func streamTable(r *Report) htmlTable {
 		if l.ThroughputRPS != nil {
 			rate = units.FormatRate(*l.ThroughputRPS)
 		}
-		rows = append(rows, append(row, rate))
+		gap := "unknown"
+		if l.LongestGapS != nil {
+			gap = formatSeconds(*l.LongestGapS)
+		}
+		rows = append(rows, append(row, gap, rate))
 	}
 	head := []string{"Stream", "Load", "Requests", "Failed", "Retried", "Degraded", "Availability"}
 	for _, q := range quantiles {
 		head = append(head, q.name)
 	}
-	return newHTMLTable("Load", "llnnnnnnnnnnnnn", append(head, "Good"), rows)
+	return newHTMLTable("Load", "llnnnnnnnnnnnnnn", append(head, "Longest gap", "Good"), rows)
 }
 
 // causeTable has a row for each cause of failure, with its first example.
@@ -191,13 +218,14 @@ func htmlAppendix(r *Report) []htmlTable {
 		}
 	}
 	list := []htmlTable{
+		newHTMLTable("Dependencies", "lllll", []string{"Name", "Kind", "Provided", "Server", "Address"}, dependencyRows(r)),
 		newHTMLTable("Events of the target", "nlt", []string{"At", "Source", "What"}, events),
 		newHTMLTable("Status codes", "lln", []string{"Stream", "Status", "Answers"}, statuses),
 		newHTMLTable("The prober", "lnnnnnnl", []string{"Connections", "Every", "Sent", "Failed", "Unobserved", "Uptime", "Late p99", "Priority"}, probes),
 		newHTMLTable("What the processes used", "lnnnn", []string{"Process", "Pid", "CPU", "Memory, at most", "Served"}, resources),
 		newHTMLTable("How it was measured", "lt", []string{"What", "Value"}, howMeasured(r)),
 	}
-	list[0].More = leftOut(len(r.Events)-len(shown), "event")
+	list[1].More = leftOut(len(r.Events)-len(shown), "event")
 	return slices.DeleteFunc(list, func(t htmlTable) bool { return len(t.Rows) == 0 })
 }
 

@@ -98,7 +98,11 @@ func (m *markdown) report(r *Report, label string, folded bool) {
 		m.linef("<details><summary>%s %s</summary>\n", verdictEmoji(r.Verdict), mdText(label))
 	}
 	m.linef("### %s %s\n", mdVerdict(r.Verdict), mdText(label))
-	m.linef("%s · %s · seed %d\n", mdText(targetText(r.Target)), mdText(loadText(r)), r.Scenario.Seed)
+	parts := []string{mdText(targetText(r.Target))}
+	if d := dependencyText(r.Dependencies); d != "" {
+		parts = append(parts, mdText(d))
+	}
+	m.linef("%s · %s · seed %d\n", strings.Join(parts, " · "), mdText(loadText(r)), r.Scenario.Seed)
 	for _, reason := range r.Reasons {
 		m.linef("- %s", mdText(reason))
 	}
@@ -119,6 +123,7 @@ func (m *markdown) report(r *Report, label string, folded bool) {
 	m.linef("")
 	m.objectives(r)
 	m.faults(r)
+	m.around(r)
 	for _, warning := range r.Warnings {
 		m.linef("> ⚠️ %s\n", mdText(warning))
 	}

@@ -9,6 +9,7 @@ import (
 func TestMarkdownGolden(t *testing.T) {
 	runs := goldenRuns()
 	golden(t, "report.md", rendered(t, "markdown", richReport()))
+	golden(t, "dependencies.md", rendered(t, "markdown", Fold(dependentRun())))
 	golden(t, "suite.md", rendered(t, "markdown", NewSuite(Fold(runs["pass"]), Fold(runs["outage-to-end"]), Fold(runs["error"]))))
 }
 

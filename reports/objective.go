@@ -79,6 +79,7 @@ func Metrics() []Metric {
 		{"failed", "count", all, "failed requests"},
 		{"retried", "count", all, "requests sent once more after a kept connection closed"},
 		{"throughput", "rate", load, "good requests per second"},
+		{"longest_gap", "duration", load, "longest time in which no good answer came"},
 		{"p50", "duration", load, "median latency of good answers"},
 		{"p90", "duration", load, "90th percentile of latency"},
 		{"p95", "duration", load, "95th percentile of latency"},

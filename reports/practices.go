@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/hachaos/hachaos/chaos"
@@ -31,7 +32,7 @@ func practices(r *Report) []Practice {
 		redundancy(r), healthChecks(r), gracefulShutdown(r), automaticRestart(r),
 		{"retries with backoff", NotTried, "no fault on a dependency called for them"},
 		circuitBreaker(r),
-		{"replication and failover", NotTried, "no fault on a dependency called for them"},
+		failover(r),
 		rateLimiting(r), monitoring(r),
 	}
 }
@@ -40,7 +41,7 @@ func practices(r *Report) []Practice {
 func struck(r *Report, kinds ...string) []Fault {
 	var list []Fault
 	for _, f := range r.Faults {
-		if f.State != string(chaos.Done) || len(f.Victims) == 0 {
+		if f.State != string(chaos.Done) || len(f.Victims) == 0 || f.Dependency != "" {
 			continue
 		}
 		for _, kind := range kinds {
@@ -170,16 +171,66 @@ func knowsReady(r *Report) bool {
 	return false
 }
 
-// circuitBreaker is shown by answers that are degraded instead of failed.
+// circuitBreaker is shown by a breaker that opened and closed again, or by answers
+// that are degraded instead of failed.
 func circuitBreaker(r *Report) Practice {
 	var degraded int64
+	opened, closed := 0, 0
 	for _, l := range r.Load {
 		degraded += l.Requests.Degraded
 	}
-	if degraded == 0 {
-		return Practice{"circuit breaker", NotTried, "no answer was degraded, and no fault on a dependency called for it"}
+	for _, e := range r.Events {
+		switch {
+		case strings.HasPrefix(e.What, "breaker opens"):
+			opened++
+		case strings.HasPrefix(e.What, "breaker closes"):
+			closed++
+		}
 	}
-	return Practice{"circuit breaker", Shown, countOf(degraded, "answer") + " degraded instead of failed"}
+	p := Practice{"circuit breaker", Shown, countOf(degraded, "answer") + " degraded instead of failed"}
+	switch {
+	case opened > 0 && closed == 0:
+		p.State, p.Figure = NotShown, fmt.Sprintf("it opened %s and never closed", times(opened))
+	case opened > 0 && degraded > 0:
+		p.Figure = fmt.Sprintf("opened %s and closed again; %s", times(opened), p.Figure)
+	case opened > 0:
+		p.Figure = fmt.Sprintf("opened %s and closed again", times(opened))
+	case degraded == 0:
+		p.State, p.Figure = NotTried, "no answer was degraded, and no fault on a dependency called for it"
+	}
+	return p
+}
+
+// failover is shown by a dependency's replica that took over from a primary that
+// a fault had struck.
+func failover(r *Report) Practice {
+	p := Practice{Name: "replication and failover", State: NotTried, Figure: "no fault on a dependency called for them"}
+	for _, f := range r.Faults {
+		if f.State != string(chaos.Done) || f.Dependency == "" || !replicated(r, f.Dependency) || f.Kind != "kill" && f.Kind != "stop" && f.Kind != "promote" {
+			continue
+		}
+		if p.State == NotTried {
+			p.State, p.Figure = NotShown, "no replica of "+f.Dependency+" became primary"
+		}
+		for _, e := range r.Events {
+			if e.Source == f.Dependency && e.AtS >= f.StartS && tookOver.MatchString(e.What) {
+				p.State, p.Figure = Shown, f.Dependency+": "+clean(e.What)
+			}
+		}
+	}
+	return p
+}
+
+// tookOver matches what a backend says of a new primary.
+var tookOver = regexp.MustCompile(`^[a-z0-9-]+ is (the|a) primary`)
+
+func replicated(r *Report, dependency string) bool {
+	for _, d := range r.Dependencies {
+		if d.Name == dependency {
+			return d.Replicas > 0
+		}
+	}
+	return false
 }
 
 // rateLimiting is shown by answers of status 429.

@@ -104,6 +104,9 @@ func redactReport(r *Report, secrets []string) {
 	for i := range r.Events {
 		texts = append(texts, &r.Events[i].Source, &r.Events[i].What)
 	}
+	for i := range r.Dependencies {
+		texts = append(texts, &r.Dependencies[i].URL, &r.Dependencies[i].Server)
+	}
 	for i := range r.Resources {
 		texts = append(texts, &r.Resources[i].Process)
 	}

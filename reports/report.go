@@ -101,6 +101,7 @@ type Load struct {
 	Examples      map[string]string `json:"examples"`
 	ThroughputRPS *float64          `json:"throughput_rps"`
 	LatencyMS     *Latency          `json:"latency_ms"`
+	LongestGapS   *float64          `json:"longest_gap_s"` // longest time in which no good answer came, to 10 ms
 	ServiceMS     *Latency          `json:"service_ms"`
 	BytesIn       int64             `json:"bytes_in"`
 	BytesOut      int64             `json:"bytes_out"`
@@ -201,6 +202,7 @@ type Fault struct {
 	ID              string   `json:"id"`
 	Name            string   `json:"name"`
 	Kind            string   `json:"kind"`
+	Dependency      string   `json:"dependency,omitempty"` // the one that was struck; "" for the target
 	N               int      `json:"n"`
 	AtS             float64  `json:"at_s"` // when it was due
 	StartS          float64  `json:"start_s"`

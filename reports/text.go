@@ -88,6 +88,7 @@ func (t *text) report(r *Report) {
 	t.latency(r)
 	t.budget(r.Budget)
 	t.projection(r.Projection)
+	t.proxies(r)
 	t.events(r)
 	t.outages(r)
 	t.objectives(r)
@@ -97,6 +98,9 @@ func (t *text) report(r *Report) {
 
 func (t *text) header(r *Report) {
 	parts := []string{fmt.Sprintf("seed %d", r.Scenario.Seed), targetText(r.Target)}
+	if d := dependencyText(r.Dependencies); d != "" {
+		parts = append(parts, d)
+	}
 	if load := loadText(r); load != "" {
 		parts = append(parts, load)
 	}

@@ -16,7 +16,7 @@ import (
 // What a text shows of long lists; the JSON has all of it.
 const (
 	maxOutageLines = 10
-	maxEventLines  = 6
+	maxEventLines  = 8
 )
 
 func (t *text) outages(r *Report) {
@@ -71,14 +71,17 @@ func (t *text) streams(loads []Load) {
 		} else {
 			row = append(row, "–", "–", "–")
 		}
-		rate := "–"
+		gap, rate := "–", "–"
+		if l.LongestGapS != nil {
+			gap = formatSeconds(*l.LongestGapS)
+		}
 		if l.ThroughputRPS != nil {
 			rate = units.FormatRate(*l.ThroughputRPS)
 		}
-		rows = append(rows, append(row, rate))
+		rows = append(rows, append(row, gap, rate))
 	}
 	t.WriteString("\n")
-	t.table([]string{"STREAM", "LOAD", "REQUESTS", "FAILED", "RETRIED", "AVAILABILITY", "P50", "P99", "MAX", "GOOD"}, "lrrrrrrrrr", rows)
+	t.table([]string{"STREAM", "LOAD", "REQUESTS", "FAILED", "RETRIED", "AVAILABILITY", "P50", "P99", "MAX", "LONGEST GAP", "GOOD"}, "lrrrrrrrrrr", rows)
 	t.WriteString("\n")
 }
 
@@ -92,9 +95,15 @@ func (t *text) events(r *Report) {
 			continue
 		}
 		what := pids.ReplaceAllString(numbered.ReplaceAllString(e.What, "$1"), "")
-		i := slices.IndexFunc(groups, func(g *eventGroup) bool { return g.what == what })
+		kind := what
+		if !slices.Contains(ofTarget, e.Source) {
+			// Several processes tell the same of a dependency, each with figures of its own.
+			e.What = e.Source + ": " + e.What
+			what, kind = e.What, figures.ReplaceAllString(e.What, "#")
+		}
+		i := slices.IndexFunc(groups, func(g *eventGroup) bool { return g.kind == kind })
 		if i < 0 {
-			groups = append(groups, &eventGroup{what: what, first: e})
+			groups = append(groups, &eventGroup{what: what, kind: kind, first: e})
 			i = len(groups) - 1
 		}
 		groups[i].n++
@@ -114,9 +123,12 @@ func (t *text) events(r *Report) {
 
 type eventGroup struct {
 	what  string // without numbers of workers and processes
+	kind  string // what it has in common with others: of dependencies, all but numbers
 	first Event
 	n     int
 }
+
+var figures = regexp.MustCompile(`\d+`)
 
 // numbered is what tells one worker's event from another's, besides the pid.
 var numbered = regexp.MustCompile(`\b(worker|process|instance) #?\d+\b`)

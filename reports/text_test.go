@@ -97,6 +97,8 @@ func goldenRuns() map[string]Run {
 	streams.Objectives = append(streams.Objectives, objectives("bursts.p99 < 500ms", "bursts.availability >= 99.96%")...)
 	runs["streams"] = streams
 
+	runs["dependencies"] = dependentRun()
+
 	aborted := crashRun()
 	freeze := pause("freeze", 8*time.Second, 9*time.Second)
 	skipped, failed := kill("crash", 3, 10*time.Second), kill("crash", 4, 11*time.Second)

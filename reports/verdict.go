@@ -182,6 +182,7 @@ func warn(r *Report, run *Run) {
 			r.Warnings = append(r.Warnings, fmt.Sprintf("fault %s was injected, but: %s", e.ID, e.Error))
 		}
 	}
+	r.Warnings = append(r.Warnings, struckNothing(run)...)
 	for i, o := range run.Objectives {
 		if value := r.SLOs[i].Value; value != nil {
 			if text := straddles(o, *value, run, r); text != "" {

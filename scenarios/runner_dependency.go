@@ -17,7 +17,8 @@ import (
 // happening is what happened to a dependency, or what a process of the target
 // told.
 type happening struct {
-	at clock.Time
+	at   clock.Time
+	told bool // by a process, not by a backend
 	note.Event
 }
 
@@ -106,14 +107,16 @@ func (r *run) stopDependencies() {
 
 // observeDependency is told of each change of a dependency.
 func (r *run) observeDependency(c backend.Change) {
-	r.hear(c.At, note.Event{Source: c.Dependency, What: c.What})
+	r.happens(happening{c.At, false, note.Event{Source: c.Dependency, What: c.What}})
 }
 
-// hear notes what happened, and when.
-func (r *run) hear(at clock.Time, e note.Event) {
+// hear is told of what a process of the target tells.
+func (r *run) hear(at clock.Time, e note.Event) { r.happens(happening{at, true, e}) }
+
+func (r *run) happens(h happening) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.happened = append(r.happened, happening{at, e})
+	r.happened = append(r.happened, h)
 }
 
 // targetEnv is what the target's processes carry: where its dependencies are,

@@ -93,7 +93,8 @@ func (r *run) history(end time.Duration) ([]reports.ReadyCount, []reports.Event)
 		}
 	}
 	for _, h := range r.happened {
-		if at := h.at.Sub(r.epoch); at >= 0 && at <= end {
+		// What a process tells at its end counts too: what became of its writes, say.
+		if at := h.at.Sub(r.epoch); at >= 0 && (at <= end || h.told) {
 			events = append(events, reports.Event{AtS: at.Seconds(), Source: h.Source, What: h.What})
 		}
 	}
