@@ -27,8 +27,8 @@ type Event struct {
 	// Dependency is the one that was struck, or that connections to were; "" for
 	// the target.
 	Dependency string
-	Detail  string // in words: "SIGKILL worker 2 (pid 4711)"
-	Error   string // why it was skipped or failed, or why its revert did
+	Detail     string // in words: "SIGKILL worker 2 (pid 4711)"
+	Error      string // why it was skipped or failed, or why its revert did
 }
 
 // Victim is a process that a fault hit.

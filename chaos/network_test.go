@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -123,7 +124,7 @@ func TestNetworkFaultsAreInForceAndPutBack(t *testing.T) {
 		{Fault{Name: "slow", Latency: &Latency{Spot: Spot{Dependency: "db", Process: "replica"}, Add: units.Duration(2 * time.Millisecond), Jitter: units.Duration(time.Millisecond), Direction: "both"}}, true,
 			nil, []string{"latency slow#1.2 upstream", "latency slow#1.1 downstream"}, "2 ms ± 1 ms more to and from db (replica)"},
 		{Fault{Name: "flaky", Toxic: &Toxic{Spot: Spot{Front: true}, Type: "packet_loss", Toxicity: &half, Attributes: Attributes{"rate": int64(0), "rto": int64(1)}}}, true,
-			[]string{"packet_loss flaky#1 downstream"}, []string{"packet_loss flaky#1 downstream"}, "packet_loss (50.00 % of the connections) on the front; and replication"},
+			[]string{"packet_loss flaky#1 downstream"}, []string{"packet_loss flaky#1 downstream"}, "packet_loss (rate 0, rto 1, 50 % of the connections) on the front; and replication"},
 	} {
 		t.Run(c.fault.Name, func(t *testing.T) {
 			c.fault.SetDefaults()
@@ -162,7 +163,14 @@ func TestNetworkRevertIsData(t *testing.T) {
 	if _, err := client.AddToxic(t.Context(), "one", netproxy.Toxic{Name: "cut#1", Toxicity: 1, Attributes: &netproxy.Down{}}); err != nil {
 		t.Fatal(err)
 	}
-	r := Revert{API: w.API(), Toxics: []ToxicRef{{"one", "cut#1"}, {"two", "never added"}, {"gone", "cut#1"}}}
+	text, err := json.Marshal(Revert{API: w.API(), Toxics: []ToxicRef{{"one", "cut#1"}, {"two", "never added"}, {"gone", "cut#1"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r Revert
+	if err := json.Unmarshal(text, &r); err != nil {
+		t.Fatal(err)
+	}
 	for range 2 { // by the conductor, and by a guard that does not know of it
 		if err := r.Play(t.Context()); err != nil {
 			t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
 	"slices"
@@ -12,7 +13,6 @@ import (
 
 	"github.com/agnivade/levenshtein"
 	"github.com/hachaos/hachaos/chaos/netproxy"
-	"github.com/hachaos/hachaos/reports/units"
 )
 
 // Toxic is any toxic of the chaos proxy, until it is reverted.
@@ -46,12 +46,20 @@ func (x *Toxic) aim(_ context.Context, t Target, s Shot) (*injection, error) {
 	if err != nil {
 		return nil, err
 	}
-	toxicity, share := 1.0, ""
+	toxicity := 1.0
+	var notes []string
+	for _, key := range slices.Sorted(maps.Keys(x.Attributes)) {
+		notes = append(notes, fmt.Sprintf("%s %v", key, x.Attributes[key]))
+	}
 	if x.Toxicity != nil && *x.Toxicity < 1 {
 		toxicity = *x.Toxicity
-		share = fmt.Sprintf(" (%s of the connections)", units.FormatPercent(toxicity))
+		notes = append(notes, fmt.Sprintf("%.3g %% of the connections", toxicity*100))
 	}
-	return x.poison(t, s, x.Type+share+" on", netproxy.Toxic{
+	what := x.Type
+	if len(notes) > 0 {
+		what += " (" + strings.Join(notes, ", ") + ")"
+	}
+	return x.poison(t, s, what+" on", netproxy.Toxic{
 		Type: x.Type, Stream: cmp.Or(x.Stream, "downstream"), Toxicity: float32(toxicity), Attributes: attributes,
 	})
 }

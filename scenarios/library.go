@@ -26,6 +26,7 @@ type Entry struct {
 var libraryOrder = []string{
 	"steady", "worker-crash", "random-exit", "single-crash", "single-restart",
 	"cluster-no-restart", "rolling-reload", "freeze", "proxy-retry", "single-vs-cluster", "balancing",
+	"flaky-network",
 }
 
 // Library lists the built-in scenarios.

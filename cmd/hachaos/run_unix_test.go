@@ -116,6 +116,20 @@ load: [{name: main, closed: {concurrency: 4}, duration: 60s}]
 chaos: [{name: freeze, pause: {workers: 1}, at: 500ms, for: 50s}]
 `
 
+// cutNetwork is cut off from an embedded dependency, which is frozen too, until
+// somebody ends it.
+const cutNetwork = `name: cut
+seed: 1
+target: {single: {}}
+front: true
+dependencies: {cache: {kind: redis, mode: embedded}}
+load: [{name: main, closed: {concurrency: 4}, duration: 60s}]
+chaos:
+  - {name: cut, cut: {dependency: cache}, at: 500ms, for: 50s}
+  - {name: slow, latency: {front: true, add: 20ms}, at: 500ms, for: 50s}
+  - {name: freeze, pause: {dependency: cache}, at: 600ms, for: 50s}
+`
+
 // needNode skips a test on a machine without Node.js, and fails it in CI, which
 // has installed what the tests need.
 func needNode(t *testing.T) {
@@ -135,7 +149,7 @@ func TestKilledController(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("looks into /proc for the run's id")
 	}
-	for _, c := range []struct{ name, scenario string }{{"cluster", frozenCluster}, {"command", frozenCommand}} {
+	for _, c := range []struct{ name, scenario string }{{"cluster", frozenCluster}, {"command", frozenCommand}, {"network", cutNetwork}} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.name == "command" {
 				needNode(t)
