@@ -80,9 +80,10 @@ func (r *run) startProber(ctx context.Context) error {
 	var err error
 	// It outlasts the end of ctx: what it has in flight then is still answered, or
 	// not, and that is what a report of a run that was ended is about.
+	secure := r.scenario.tls()
 	r.prober, err = loadgen.StartProber(context.WithoutCancel(ctx), loadgen.ProberOptions{
 		Command: append(slices.Clone(r.player.Self), "probe"), Env: r.env(),
-		URL: r.subject.URL(), Request: request, Probe: r.scenario.Probe.Probe, Epoch: r.epoch, Connect: r.connect(),
+		URL: r.subject.URL(), Request: request, Probe: r.scenario.Probe.Probe, Epoch: r.epoch, Connect: r.connect(), TLS: &secure,
 	})
 	if err != nil {
 		return err
@@ -113,9 +114,13 @@ func (r *run) endProber() {
 
 // makeGenerators prepares the streams. Each draws from a seed of its own.
 func (r *run) makeGenerators() error {
+	secure, err := r.scenario.tls().Config()
+	if err != nil {
+		return err
+	}
 	for i := range r.scenario.Load {
 		g, err := loadgen.New(loadgen.Options{
-			URL: r.subject.URL(), Epoch: r.epoch, Stream: r.scenario.Load[i], Seed: r.seed + uint64(i), Connect: r.connect(),
+			URL: r.subject.URL(), Epoch: r.epoch, Stream: r.scenario.Load[i], Seed: r.seed + uint64(i), Connect: r.connect(), TLS: secure,
 		})
 		if err != nil {
 			return fmt.Errorf("load %s: %w", r.scenario.Load[i].Name, err)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hachaos/hachaos/chaos"
+	"github.com/hachaos/hachaos/loadgen"
 	"github.com/hachaos/hachaos/targets"
 	"github.com/hachaos/hachaos/targets/port"
 	"github.com/hachaos/hachaos/targets/proc"
@@ -179,8 +180,12 @@ func (r *run) awaitReady(ctx context.Context) error {
 	ready := r.scenario.Ready
 	deadline, cancel := context.WithTimeout(ctx, ready.Timeout.Std())
 	defer cancel()
+	secure, err := r.scenario.tls().Config()
+	if err != nil {
+		return err
+	}
 	client := &http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true, Proxy: nil},
+		Transport:     &http.Transport{DisableKeepAlives: true, Proxy: nil, TLSClientConfig: secure},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	address := strings.TrimSuffix(r.subject.URL(), "/") + ready.Path
@@ -206,6 +211,13 @@ func (r *run) awaitReady(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// tls is what is asked of a target's certificate. The run started a cluster by
+// itself and knows whom it talks to, so that any will do, one that the cluster
+// signed itself too.
+func (s *Scenario) tls() loadgen.TLSOptions {
+	return loadgen.TLSOptions{Insecure: s.Target.Cluster != nil && s.Target.Cluster.TLS != nil}
 }
 
 func askReady(ctx context.Context, client *http.Client, address string, s *Scenario) error {

@@ -31,7 +31,7 @@ type Cluster struct {
 	wg     sync.WaitGroup
 
 	main     *proc.Process
-	address  string
+	url      string
 	counters *counters
 	stopping chan struct{}
 	once     sync.Once
@@ -68,7 +68,7 @@ func (c *Cluster) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("start the cluster: %w", err)
 	}
-	c.address = ready.Address
+	c.url = ready.URL()
 	p, err := page.Open(cluster.PageFile(c.dir))
 	if err != nil {
 		c.main.Stop(ctx)
@@ -171,7 +171,7 @@ func (c *Cluster) await() {
 }
 
 // URL implements [Target].
-func (c *Cluster) URL() string { return "http://" + c.address + "/" }
+func (c *Cluster) URL() string { return c.url }
 
 // Done implements [Target]: it is closed when the master has ended.
 func (c *Cluster) Done() <-chan struct{} { return c.done }

@@ -133,7 +133,7 @@ func (a announcement) Write(b []byte) (int, error) {
 	if err := json.Unmarshal(b, &ready); err != nil {
 		return 0, err
 	}
-	if _, err := fmt.Fprintf(a.w, "the cluster listens on http://%s/ (master pid %d)\n", ready.Address, ready.PID); err != nil {
+	if _, err := fmt.Fprintf(a.w, "the cluster listens on %s (master pid %d)\n", ready.URL(), ready.PID); err != nil {
 		return 0, err
 	}
 	if ready.Admin != "" {
@@ -173,8 +173,8 @@ func (f *clusterFlags) statusCommand() *cobra.Command {
 const answerTimeout = 10 * time.Second
 
 func printStatus(w io.Writer, s cluster.Status) error {
-	fmt.Fprintf(w, "master pid %d · http://%s/ · dispatch %s · %d of %d workers ready · %d connections waiting\n",
-		s.PID, s.Address, s.Dispatch, s.Ready, len(s.Workers), s.Queued)
+	fmt.Fprintf(w, "master pid %d · %s · dispatch %s · %d of %d workers ready · %d connections waiting\n",
+		s.PID, s.URL(), s.Dispatch, s.Ready, len(s.Workers), s.Queued)
 	if s.Admin != "" {
 		fmt.Fprintf(w, "monitors: http://%s/health · http://%s/metrics\n", s.Admin, s.Admin)
 	}

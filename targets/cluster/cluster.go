@@ -62,7 +62,18 @@ type Options struct {
 type Ready struct {
 	PID     int    `json:"pid"`
 	Address string `json:"address"`
+	TLS     bool   `json:"tls"`   // clients speak TLS
 	Admin   string `json:"admin"` // for monitors; empty: there is none
+}
+
+// URL is where clients find the service.
+func (r Ready) URL() string { return serviceURL(r.TLS, r.Address) }
+
+func serviceURL(tls bool, address string) string {
+	if tls {
+		return "https://" + address + "/"
+	}
+	return "http://" + address + "/"
 }
 
 // maxDir leaves room for the names of the sockets below the 104 bytes that

@@ -19,9 +19,12 @@ type Config struct {
 	Backup       []int          `yaml:"backup" json:"backup,omitempty" jsonschema:"description=Slots that are used only when the others fail (proxy)"`
 	SlowStart    units.Duration `yaml:"slow_start" json:"slow_start,omitempty" jsonschema:"description=Time over which a new worker's weight grows to all of it (proxy),default=0s"`
 	Retry        Retry          `yaml:"retry" json:"retry,omitzero" jsonschema:"description=When a request is sent to another worker (proxy)"`
+	Health       *Health        `yaml:"health" json:"health,omitempty" jsonschema:"description=Asks workers whether they are well and passes over who is not; off unless it is given (proxy)"`
+	Sticky       *Sticky        `yaml:"sticky" json:"sticky,omitempty" jsonschema:"description=Sends a client's requests to the same worker; off unless it is given (proxy)"`
+	TLS          *TLS           `yaml:"tls" json:"tls,omitempty" jsonschema:"description=Speaks TLS and HTTP/2 to clients; off unless it is given (proxy)"`
 	Passive      Passive        `yaml:"passive" json:"passive,omitzero" jsonschema:"description=When a worker that fails requests is passed over (proxy)"`
 	Timeouts     Timeouts       `yaml:"timeouts" json:"timeouts,omitzero" jsonschema:"description=How long each phase of a request may take (proxy)"`
-	Limits       Limits         `yaml:"limits" json:"limits,omitzero" jsonschema:"description=How large a request may be (proxy)"`
+	Limits       Limits         `yaml:"limits" json:"limits,omitzero" jsonschema:"description=How large a request may be and how many there may be (proxy)"`
 	Queue        Queue          `yaml:"queue" json:"queue,omitzero" jsonschema:"description=The line in which connections wait for a worker (handoff)"`
 	MaxInFlight  int            `yaml:"max_in_flight" json:"max_in_flight,omitempty" jsonschema:"description=Requests that a worker takes in at once; 0 for no limit beyond its free processor,minimum=0,default=0"`
 	Threads      int            `yaml:"threads" json:"threads,omitempty" jsonschema:"description=Processors a worker uses at once (GOMAXPROCS),minimum=1,default=1"`

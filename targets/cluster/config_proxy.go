@@ -26,16 +26,20 @@ type Passive struct {
 
 // Timeouts bound the phases of a request through the proxy.
 type Timeouts struct {
-	Header  units.Duration `yaml:"header" json:"header,omitempty" jsonschema:"description=For a client to send a request's header,default=10s"`
-	Connect units.Duration `yaml:"connect" json:"connect,omitempty" jsonschema:"description=To connect to a worker,default=1s"`
-	Answer  units.Duration `yaml:"answer" json:"answer,omitempty" jsonschema:"description=For a worker to begin to answer,default=30s"`
-	Idle    units.Duration `yaml:"idle" json:"idle,omitempty" jsonschema:"description=Without a byte of a body from or to client or worker,default=60s"`
+	Header    units.Duration `yaml:"header" json:"header,omitempty" jsonschema:"description=For a client to send a request's header; with TLS also for its handshake,default=10s"`
+	Connect   units.Duration `yaml:"connect" json:"connect,omitempty" jsonschema:"description=To connect to a worker,default=1s"`
+	Answer    units.Duration `yaml:"answer" json:"answer,omitempty" jsonschema:"description=For a worker to begin to answer,default=30s"`
+	Idle      units.Duration `yaml:"idle" json:"idle,omitempty" jsonschema:"description=Without a byte of a body from or to client or worker,default=60s"`
+	KeepAlive units.Duration `yaml:"keep_alive" json:"keep_alive,omitempty" jsonschema:"description=For a client to keep a connection without a request,default=2m"`
+	Tunnel    units.Duration `yaml:"tunnel" json:"tunnel,omitempty" jsonschema:"description=Without a byte in either direction of an upgraded connection such as a WebSocket,default=1h"`
 }
 
 // Limits bound what a client may send through the proxy.
 type Limits struct {
-	Header units.Bytes `yaml:"header" json:"header,omitempty" jsonschema:"description=Size of a request's header; more is answered 431,default=16KiB"`
-	Body   units.Bytes `yaml:"body" json:"body,omitempty" jsonschema:"description=Size of a request's body; more is answered 413,default=10MiB"`
+	Header      units.Bytes `yaml:"header" json:"header,omitempty" jsonschema:"description=Size of a request's header; more is answered 431,default=16KiB"`
+	Body        units.Bytes `yaml:"body" json:"body,omitempty" jsonschema:"description=Size of a request's body; more is answered 413,default=10MiB"`
+	Connections int         `yaml:"connections" json:"connections,omitempty" jsonschema:"description=Connections of clients at once; more are answered 503; 0 for no limit,minimum=0,default=0"`
+	Rate        units.Rate  `yaml:"rate" json:"rate,omitempty" jsonschema:"description=Requests of all clients together such as 500/s; more are answered 429; 0 for no limit,default=0"`
 }
 
 var retryCauses = []string{"connect", "reset", "timeout", "502", "503", "504"}
@@ -52,8 +56,11 @@ func (c *Config) setProxyDefaults() {
 	setDefault(&c.Timeouts.Connect, units.Duration(time.Second))
 	setDefault(&c.Timeouts.Answer, units.Duration(30*time.Second))
 	setDefault(&c.Timeouts.Idle, units.Duration(time.Minute))
+	setDefault(&c.Timeouts.KeepAlive, units.Duration(2*time.Minute))
+	setDefault(&c.Timeouts.Tunnel, units.Duration(time.Hour))
 	setDefault(&c.Limits.Header, 16<<10)
 	setDefault(&c.Limits.Body, 10<<20)
+	c.setEdgeDefaults()
 }
 
 func (c *Config) checkProxy(report func(path, message string)) {
@@ -94,6 +101,7 @@ func (c *Config) checkProxy(report func(path, message string)) {
 	}{
 		{"passive.fail_timeout", c.Passive.FailTimeout}, {"timeouts.header", c.Timeouts.Header}, {"timeouts.connect", c.Timeouts.Connect},
 		{"timeouts.answer", c.Timeouts.Answer}, {"timeouts.idle", c.Timeouts.Idle},
+		{"timeouts.keep_alive", c.Timeouts.KeepAlive}, {"timeouts.tunnel", c.Timeouts.Tunnel},
 	} {
 		if d.value <= 0 {
 			report(d.path, "the duration must be longer than 0s")
@@ -105,4 +113,5 @@ func (c *Config) checkProxy(report func(path, message string)) {
 	if c.Limits.Body < 1 {
 		report("limits.body", "body must be more than 0")
 	}
+	c.checkEdge(report)
 }

@@ -211,7 +211,7 @@ func (m *master) countReady() int {
 // status gathers what the master knows.
 func (m *master) status() Status {
 	s := Status{
-		PID: os.Getpid(), Address: m.address, Admin: m.admin.address(), Dispatch: m.Config.Dispatch, Generation: m.generation,
+		PID: os.Getpid(), Address: m.address, TLS: m.Config.TLS != nil, Admin: m.admin.address(), Dispatch: m.Config.Dispatch, Generation: m.generation,
 		Reloading: m.reloads.running, Stopping: m.stopping, Ready: m.countReady(), Queued: m.dispatch.queued(),
 	}
 	for _, slot := range m.slots {

@@ -38,7 +38,7 @@ type handoff struct {
 	stop     chan struct{} // ends reclaim
 	swept    chan struct{} // closed when nothing more is accepted
 	silent   *aside
-	refuse   *refusal
+	refuse   refusal
 
 	mu      sync.Mutex
 	queue   fifo
@@ -77,7 +77,6 @@ func newHandoff(ln *net.TCPListener, c Config, log *slog.Logger) (*handoff, erro
 		reject: c.Drain.Mode == "reject", log: log, stop: make(chan struct{}), swept: make(chan struct{}),
 	}
 	h.silent = newAside(h.add)
-	h.refuse = newRefusal()
 	return h, nil
 }
 

@@ -24,10 +24,7 @@ type counting interface{ figures() figures }
 
 // figures implements counting.
 func (h *handoff) figures() figures {
-	f := figures{refused: map[string]int64{}}
-	for w, name := range whyNames {
-		f.refused[name] = h.refuse.counts[w].Load()
-	}
+	f := figures{refused: h.refuse.figures(tooMany, tooLate, stops)}
 	h.mu.Lock()
 	f.conns = int64(h.queue.len())
 	h.mu.Unlock()
@@ -39,7 +36,16 @@ func (h *handoff) figures() figures {
 
 // figures implements counting.
 func (p *proxy) figures() figures {
-	f := figures{conns: p.ln.open.Load()}
+	f := figures{conns: p.ln.open.Load(), refused: p.turned.figures(tooManyConnections, tooFast)}
 	f.workers, f.inFlight, f.retries = p.pool.figures()
+	return f
+}
+
+// figures are how often a connection or request was refused for these reasons.
+func (r *refusal) figures(reasons ...why) map[string]int64 {
+	f := map[string]int64{}
+	for _, w := range reasons {
+		f[whyNames[w]] = r.counts[w].Load()
+	}
 	return f
 }

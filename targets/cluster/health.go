@@ -24,8 +24,8 @@ const (
 	unhealthy = "unhealthy" // nobody should be sent here
 )
 
-// Health is what /health/detailed answers.
-type Health struct {
+// HealthReport is what /health/detailed answers.
+type HealthReport struct {
 	Status     string               `json:"status"` // healthy, degraded or unhealthy
 	Version    string               `json:"version"`
 	UptimeS    float64              `json:"uptime_s"`
@@ -96,7 +96,7 @@ func (m *master) serveHealth(w http.ResponseWriter, _ *http.Request) {
 
 func (m *master) serveDetails(w http.ResponseWriter, _ *http.Request) {
 	s, health := m.look()
-	h := Health{
+	h := HealthReport{
 		Status: health, Version: version(), UptimeS: clock.Since(m.began).Seconds(), Memory: memory(), Load: loads(),
 		Components: map[string]Component{"master": {Status: healthy, State: Serving, PID: os.Getpid(), UptimeS: clock.Since(m.began).Seconds()}},
 	}

@@ -140,14 +140,14 @@ func RunMaster(ctx context.Context, o Options) (err error) {
 		}
 	}
 	if o.Ready != nil {
-		if err := json.NewEncoder(o.Ready).Encode(Ready{os.Getpid(), m.address, m.admin.address()}); err != nil {
+		if err := json.NewEncoder(o.Ready).Encode(Ready{os.Getpid(), m.address, m.Config.TLS != nil, m.admin.address()}); err != nil {
 			m.killAll()
 			return fmt.Errorf("say that the cluster listens: %w", err)
 		}
 	}
 	o.Log.Info("the cluster listens", "address", m.address, "admin", m.admin.address(), "workers", len(m.slots), "dispatch", o.Config.Dispatch, "pid", os.Getpid())
 	handler := m.adminHandler()
-	if p, ok := m.dispatch.(*proxy); ok {
+	if p, ok := m.dispatch.(*proxy); ok && len(o.Config.Exec) == 0 { // another program has its own
 		p.own = handler
 	}
 	if m.admin != nil {

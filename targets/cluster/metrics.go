@@ -33,7 +33,7 @@ var (
 
 // states are all that a worker can be in, so that a count that becomes 0 is
 // said and not left out.
-var states = []State{Starting, Serving, Leaving, Waiting, Ended}
+var states = []State{Starting, Serving, Leaving, Resting, Waiting, Errored, Ended}
 
 // metrics serves what this master counts, and its process.
 func (m *master) metrics() http.Handler {

@@ -171,7 +171,7 @@ func TestHealthSaysWhatIsMissing(t *testing.T) {
 	f.await("one worker", func(s Status) bool { return s.Ready == 1 })
 	expect("/health", 200, `"degraded"`)
 	expect("/live", 200, "")
-	var h Health
+	var h HealthReport
 	if err := json.Unmarshal([]byte(expect("/health/detailed", 200, `"degraded"`)), &h); err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,9 @@
 package cluster
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"slices"
@@ -21,9 +23,14 @@ var errNobody = errors.New("no worker is there")
 // keepIdle is how many idle connections to a worker are kept.
 const keepIdle = 256
 
+// keepIdleFor is how long: less than a worker does.
+const keepIdleFor = time.Minute
+
 // pool is the workers that requests can be sent to.
 type pool struct {
 	config Config
+	log    *slog.Logger
+	wg     sync.WaitGroup
 
 	mu         sync.Mutex
 	picker     balance.Picker
@@ -40,6 +47,7 @@ type upstream struct {
 	member    *member
 	transport *http.Transport
 	since     clock.Time
+	uncheck   context.CancelFunc // ends its health checks
 
 	leaving  bool
 	inFlight int
@@ -47,14 +55,19 @@ type upstream struct {
 	fails    int        // since failedAt
 	failedAt clock.Time // the first of them
 	until    clock.Time // it is passed over until then
+	down     bool       // it fails its health checks
 }
 
 // usable tells whether a worker may be chosen without need.
-func (u *upstream) usable(now clock.Time) bool { return now >= u.until }
+func (u *upstream) usable(now clock.Time) bool { return now >= u.until && !u.down }
 
-func newPool(c Config, seed uint64) (*pool, error) {
-	picker, err := balance.New(c.Balance, seed)
-	return &pool{config: c, picker: picker, counts: map[int]*workerFigures{}}, err
+func newPool(c Config, seed uint64, log *slog.Logger) (*pool, error) {
+	algorithm := c.Balance
+	if c.Sticky != nil && c.Sticky.By == "ip" {
+		algorithm = "ip-hash"
+	}
+	picker, err := balance.New(algorithm, seed)
+	return &pool{config: c, log: log, picker: picker, counts: map[int]*workerFigures{}}, err
 }
 
 func (p *pool) join(m *member) {
@@ -62,11 +75,16 @@ func (p *pool) join(m *member) {
 	dialer := net.Dialer{Timeout: p.config.Timeouts.Connect.Std()}
 	u := &upstream{member: m, since: clock.Now(), transport: &http.Transport{
 		DialContext:         dialTo(&dialer, address),
-		MaxIdleConnsPerHost: keepIdle, MaxIdleConns: keepIdle, IdleConnTimeout: clientIdle / 2,
+		MaxIdleConnsPerHost: keepIdle, MaxIdleConns: keepIdle, IdleConnTimeout: keepIdleFor,
 		DisableCompression: true,
 	}}
+	ctx, uncheck := context.WithCancel(context.Background())
+	u.uncheck = uncheck
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.config.Health != nil {
+		p.wg.Go(func() { p.check(ctx, u, address) })
+	}
 	p.upstreams = append(p.upstreams, u)
 	slices.SortStableFunc(p.upstreams, func(a, b *upstream) int { return a.member.slot - b.member.slot })
 }
@@ -78,6 +96,7 @@ func (p *pool) leave(m *member) {
 	for _, u := range p.upstreams {
 		if u.member == m {
 			u.leaving = true
+			u.uncheck()
 			u.transport.CloseIdleConnections()
 		}
 	}
@@ -86,16 +105,19 @@ func (p *pool) leave(m *member) {
 
 func (p *pool) close() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	for _, u := range p.upstreams {
+		u.uncheck()
 		u.transport.CloseIdleConnections()
 	}
 	p.upstreams = nil
+	p.mu.Unlock()
+	p.wg.Wait()
 }
 
-// pick chooses a worker that was not tried yet: one in use; else a backup; else
-// one that failed lately, since trying it is better than giving up.
-func (p *pool) pick(key string, tried []*upstream) (*upstream, error) {
+// pick chooses a worker that was not tried yet: the one that the request wants,
+// by its slot, if that can be; else one in use; else a backup; else one that
+// failed lately, since trying it is better than giving up.
+func (p *pool) pick(key string, wanted int, tried []*upstream) (*upstream, error) {
 	now := clock.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -103,6 +125,7 @@ func (p *pool) pick(key string, tried []*upstream) (*upstream, error) {
 	good := func(u *upstream) bool { return fresh(u) && u.usable(now) }
 	backup := func(u *upstream) bool { return slices.Contains(p.config.Backup, u.member.slot) }
 	for _, use := range []func(*upstream) bool{
+		func(u *upstream) bool { return u.member.slot == wanted && good(u) },
 		func(u *upstream) bool { return good(u) && !backup(u) },
 		good,
 		fresh,
@@ -167,6 +190,7 @@ func (p *pool) figures() (workers []workerFigures, inFlight, retries int64) {
 		f.healthy = usable[slot]
 		workers = append(workers, f)
 	}
+	slices.SortFunc(workers, func(a, b workerFigures) int { return a.slot - b.slot })
 	return workers, inFlight, p.retries
 }
 

@@ -3,6 +3,7 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -28,10 +29,12 @@ const (
 	tooMany why = iota // are in line
 	tooLate            // it has been in line for too long
 	stops              // the cluster stops, and rejects what comes
+	tooManyConnections
+	tooFast // more requests than the rate that is allowed
 	reasons
 )
 
-var whyNames = [reasons]string{"queue full", "queue timeout", "draining"}
+var whyNames = [reasons]string{"queue full", "queue timeout", "draining", "connections", "rate"}
 
 // refusal answers connections for which there is no room.
 type refusal struct {
@@ -39,32 +42,65 @@ type refusal struct {
 	counts [reasons]atomic.Int64
 
 	mu     sync.Mutex
-	files  map[*os.File]struct{}
+	open   map[lingerer]struct{}
 	closed bool
 }
 
-func newRefusal() *refusal { return &refusal{files: map[*os.File]struct{}{}} }
+// lingerer is a connection that can be refused.
+type lingerer interface {
+	io.ReadWriteCloser
+	SetDeadline(time.Time) error
+	CloseWrite() error
+}
+
+// refusedFile is a connection as a bare file.
+type refusedFile struct{ *os.File }
+
+// CloseWrite implements lingerer.
+func (f refusedFile) CloseWrite() error {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var serr error
+	err = raw.Control(func(fd uintptr) { serr = unix.Shutdown(int(fd), unix.SHUT_WR) })
+	return errors.Join(err, serr)
+}
 
 // answer refuses a connection, which it owns from then on.
 func (r *refusal) answer(c *client, w why) {
-	r.counts[w].Add(1)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.closed || len(r.files) >= maxLinger {
-		c.close()
-		return
-	}
 	f := c.file
 	if f == nil {
 		f = os.NewFile(uintptr(c.fd), "tcp")
 	}
-	r.files[f] = struct{}{}
+	r.answerConn(refusedFile{f}, w)
+}
+
+// answerConn is answer for any connection.
+func (r *refusal) answerConn(c lingerer, w why) {
+	r.counts[w].Add(1)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed || len(r.open) >= maxLinger {
+		c.Close()
+		return
+	}
+	if r.open == nil {
+		r.open = map[lingerer]struct{}{}
+	}
+	r.open[c] = struct{}{}
 	r.wg.Go(func() {
-		linger(f, unavailable(whyNames[w]))
+		linger(c, unavailable(whyNames[w]))
 		r.mu.Lock()
-		delete(r.files, f)
+		delete(r.open, c)
 		r.mu.Unlock()
 	})
+}
+
+// hangUp refuses a connection without a word.
+func (r *refusal) hangUp(c lingerer, w why) {
+	r.counts[w].Add(1)
+	c.Close()
 }
 
 // unavailable is the answer to who may come again.
@@ -73,26 +109,22 @@ func unavailable(reason string) string {
 }
 
 // linger answers and reads what the client still sends.
-func linger(f *os.File, answer string) {
-	defer f.Close()
-	raw, err := f.SyscallConn()
-	if err != nil {
+func linger(c lingerer, answer string) {
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(lingerFor))
+	if _, err := io.WriteString(c, answer); err != nil {
 		return
 	}
-	_ = f.SetDeadline(time.Now().Add(lingerFor))
-	if _, err := io.WriteString(f, answer); err != nil {
-		return
-	}
-	_ = raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_WR) })
+	_ = c.CloseWrite()
 	// An end, an error or the deadline are all the same: nothing more is owed.
-	_, _ = io.CopyN(io.Discard, f, lingerBytes)
+	_, _ = io.CopyN(io.Discard, c, lingerBytes)
 }
 
 func (r *refusal) close() {
 	r.mu.Lock()
 	r.closed = true
-	for f := range r.files {
-		f.Close()
+	for c := range r.open {
+		c.Close()
 	}
 	r.mu.Unlock()
 	r.wg.Wait()

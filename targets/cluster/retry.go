@@ -39,8 +39,9 @@ func (t *retrier) RoundTrip(r *http.Request) (*http.Response, error) {
 	var tried []*upstream
 	var last error
 	var poor *http.Response // better than nothing
+	sess := sessionOf(r)
 	for n := 1; ; {
-		u, err := t.pool.pick(r.Header.Get("X-Real-IP"), tried)
+		u, err := t.pool.pick(r.Header.Get("X-Real-IP"), sess.slot(), tried)
 		if err != nil {
 			if poor == nil && last != nil {
 				err = last
@@ -54,6 +55,7 @@ func (t *retrier) RoundTrip(r *http.Request) (*http.Response, error) {
 			_ = poor.Body.Close()
 			poor = nil
 		}
+		sess.answeredBy(u.member.slot)
 		a := &attempt{retrier: t, upstream: u, body: body}
 		response, err := a.send(r)
 		if r.Context().Err() != nil || err == nil && !t.bad(response.StatusCode) {
@@ -173,7 +175,7 @@ func (a *attempt) send(r *http.Request) (*http.Response, error) {
 	a.pool.answered(a.upstream, clock.Since(began))
 	a.upstream.member.gave(response.StatusCode)
 	if response.StatusCode == http.StatusSwitchingProtocols {
-		a.timer.Stop() // both sides may be silent for as long as they like
+		a.timer.Reset(a.config.Timeouts.Tunnel.Std())
 		response.Body = &tunnel{response.Body.(io.ReadWriteCloser), a}
 		return response, nil
 	}
@@ -244,10 +246,22 @@ func (b *answerBody) Close() error {
 	return err
 }
 
-// tunnel is a connection that was upgraded.
+// tunnel is a connection that was upgraded. It ends when neither side has said
+// anything for timeouts.tunnel.
 type tunnel struct {
 	io.ReadWriteCloser
 	attempt *attempt
+}
+
+func (t *tunnel) Read(p []byte) (int, error) {
+	n, err := t.ReadWriteCloser.Read(p)
+	t.attempt.timer.Reset(t.attempt.config.Timeouts.Tunnel.Std())
+	return n, err
+}
+
+func (t *tunnel) Write(p []byte) (int, error) {
+	t.attempt.timer.Reset(t.attempt.config.Timeouts.Tunnel.Std())
+	return t.ReadWriteCloser.Write(p)
 }
 
 func (t *tunnel) Close() error {

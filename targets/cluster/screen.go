@@ -15,7 +15,7 @@ import (
 // §2.2, §5.2, §6.3).
 type screenedListener struct {
 	net.Listener
-	limit int // of a header, in bytes
+	screened func(net.Conn) net.Conn
 }
 
 func (l *screenedListener) Accept() (net.Conn, error) {
@@ -23,8 +23,12 @@ func (l *screenedListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &screen{Conn: c, limit: l.limit}, nil
+	return l.screened(c), nil
 }
+
+// preface is how a connection of HTTP/2 begins (RFC 9113 §3.4), up to what looks
+// like the end of a header.
+const preface = "PRI * HTTP/2.0"
 
 // screen hands a request's header on once it is complete and was looked at.
 //
@@ -45,8 +49,8 @@ type screen struct {
 const screenSpace = 2 << 10
 
 // malformed is what the server reads instead of a request that is refused: it
-// answers 400 and closes.
-const malformed = "refused\r\n\r\n"
+// answers 400 and closes. It is no shorter than what tells HTTP/2 from it.
+const malformed = "this was refused\r\n\r\n"
 
 func (s *screen) Read(p []byte) (int, error) {
 	for s.passed == 0 && len(p) > 0 {
@@ -115,6 +119,10 @@ func (s *screen) header() bool {
 		return true
 	case end < 0:
 		return false
+	}
+	if string(s.in[:end]) == preface {
+		s.passed, s.through = len(s.in), true
+		return true
 	}
 	length, through, ok := framing(string(s.in[:end]))
 	if !ok {

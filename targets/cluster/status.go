@@ -6,6 +6,7 @@ import "github.com/hachaos/hachaos/loadgen/clock"
 type Status struct {
 	PID      int    `json:"pid"`
 	Address  string `json:"address"`
+	TLS      bool   `json:"tls"`   // clients speak TLS
 	Admin    string `json:"admin"` // for monitors; empty: there is none
 	Dispatch string `json:"dispatch"`
 	// Generation is 1, and one more with each reload that was begun.
@@ -19,6 +20,9 @@ type Status struct {
 	// Processes are all workers that ever ran, in the order in which they started.
 	Processes []ProcessStatus `json:"processes"`
 }
+
+// URL is where clients find the service.
+func (s Status) URL() string { return serviceURL(s.TLS, s.Address) }
 
 // State is what a worker does.
 type State string

@@ -17,12 +17,18 @@ const sweepFor = 20 * time.Millisecond
 // sweptListener is a listener that is closed once its queue is empty.
 type sweptListener struct {
 	*net.TCPListener
-	open atomic.Int64 // connections that were accepted and not closed
+	open    atomic.Int64 // connections that were accepted and not closed
+	most    int64        // that may be open; 0: no limit
+	tooMany func(*net.TCPConn)
 }
 
 // Accept returns net.ErrClosed a moment after Close.
 func (l *sweptListener) Accept() (net.Conn, error) {
-	c, err := l.TCPListener.Accept()
+	c, err := l.AcceptTCP()
+	for err == nil && l.most > 0 && l.open.Load() >= l.most {
+		l.tooMany(c)
+		c, err = l.AcceptTCP()
+	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		l.TCPListener.Close()
 		return nil, net.ErrClosed
@@ -31,7 +37,7 @@ func (l *sweptListener) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	l.open.Add(1)
-	return &sweptConn{TCPConn: c.(*net.TCPConn), ln: l}, nil
+	return &sweptConn{TCPConn: c, ln: l}, nil
 }
 
 // sweptConn is counted while it is open.

@@ -1,0 +1,115 @@
+//go:build unix
+
+package cluster
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"strconv"
+	"time"
+
+	"github.com/hachaos/hachaos/loadgen/clock"
+)
+
+// ServeHTTP passes a request to a worker, unless it is for the master itself.
+func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if len(r.TransferEncoding) > 0 {
+		w.Header().Set("Connection", "close") // see screen
+	}
+	limit := int64(p.config.Limits.Body)
+	idle, control := p.config.Timeouts.Idle.Std(), http.NewResponseController(w)
+	if r.ContentLength != 0 {
+		_ = control.SetReadDeadline(time.Now().Add(idle)) // also for what the server itself discards
+	}
+	if p.own != nil && (r.URL.Path == "/metrics" || r.URL.Path == "/health") {
+		p.own.ServeHTTP(w, r)
+		return
+	}
+	if p.rejects.Load() {
+		w.Header().Set("Connection", "close")
+		failed(w, r, errNobody)
+		return
+	}
+	if wait, ok := p.rate.admit(clock.Now()); !ok {
+		p.turned.counts[tooFast].Add(1)
+		w.Header().Set("Retry-After", strconv.Itoa(int((wait+time.Second-1)/time.Second)))
+		http.Error(w, "too many requests", http.StatusTooManyRequests)
+		return
+	}
+	if r.ContentLength > limit {
+		http.Error(w, "the body is too large", http.StatusRequestEntityTooLarge)
+		return
+	}
+	if r.ContentLength != 0 {
+		r.Body = &patientBody{http.MaxBytesReader(w, r.Body, limit), control, idle}
+	}
+	if p.sticky != nil {
+		r = p.sticky.begin(r, time.Now())
+	}
+	p.reverse.ServeHTTP(&patientWriter{w, control, idle}, r)
+}
+
+// rewrite tells the worker who asks. What a client says of itself in these
+// headers is not passed on.
+func (p *proxy) rewrite(r *httputil.ProxyRequest) {
+	r.Out.Host = r.In.Host
+	r.SetXForwarded()
+	if p.secure != nil {
+		r.Out.Header.Set("X-Forwarded-Proto", "https")
+	}
+	r.Out.Header.Set("X-Real-IP", clientIP(r.In))
+	r.Out.Header["Via"] = append(r.Out.Header["Via"], via(r.In.ProtoMajor))
+	r.Out.URL.Scheme = "http"
+}
+
+func (p *proxy) finish(r *http.Response) error {
+	r.Header.Add("Via", via(1))
+	if p.sticky != nil {
+		p.sticky.end(r, time.Now())
+	}
+	if r.Request.Header.Get("Upgrade") != "" && r.StatusCode != http.StatusSwitchingProtocols {
+		r.Header.Set("Connection", "close") // see screen
+	}
+	return nil
+}
+
+// failed answers when no worker did.
+func failed(w http.ResponseWriter, r *http.Request, err error) {
+	status := http.StatusBadGateway
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		status = http.StatusRequestEntityTooLarge
+	case errors.Is(err, errNobody):
+		status = http.StatusServiceUnavailable
+		w.Header().Set("Retry-After", "1")
+	case errors.Is(err, errSlow):
+		status = http.StatusGatewayTimeout
+	case errors.Is(err, errSlowClient):
+		status = http.StatusRequestTimeout
+	}
+	if r.Header.Get("Upgrade") != "" || status == http.StatusRequestTimeout {
+		w.Header().Set("Connection", "close")
+	}
+	w.Header().Set("Via", via(1))
+	http.Error(w, http.StatusText(status), status)
+}
+
+// via is what the proxy adds to Via: over which HTTP a message came to it, and
+// its name (RFC 9110 §7.6.3).
+func via(major int) string {
+	if major == 2 {
+		return "2.0 hachaos"
+	}
+	return "1.1 hachaos"
+}
+
+func clientIP(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
