@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 	"time"
 
@@ -27,33 +26,37 @@ type Mongo struct {
 // Its database is the URL's, else hachaos. Writes are acknowledged by the
 // majority; where reads go is the URL's readPreference, the primary by default.
 func OpenMongo(address string, o Options) (*Mongo, error) {
-	u, err := url.Parse(address)
-	// A list of hosts with ports, which the driver reads, is no URL to Go.
-	scheme, _, _ := strings.Cut(address, "://")
-	if scheme != "mongodb" && scheme != "mongodb+srv" {
-		return nil, fmt.Errorf("its scheme is %q, want mongodb or mongodb+srv", scheme)
+	c, database, err := mongoOptions(address, o)
+	if err != nil {
+		return nil, err
 	}
-	c := options.Client().ApplyURI(address)
-	if cerr := c.Validate(); cerr != nil {
-		return nil, cerr
+	client, err := mongo.Connect(c)
+	if err != nil {
+		return nil, err
+	}
+	return &Mongo{client: client, docs: client.Database(database).Collection("docs")}, nil
+}
+
+func mongoOptions(address string, o Options) (c *options.ClientOptions, database string, err error) {
+	// A list of hosts with ports, which the driver reads, is no URL to Go.
+	scheme, rest, _ := strings.Cut(address, "://")
+	if scheme != "mongodb" && scheme != "mongodb+srv" {
+		return nil, "", fmt.Errorf("its scheme is %q, want mongodb or mongodb+srv", scheme)
+	}
+	c = options.Client().ApplyURI(address)
+	if err := c.Validate(); err != nil {
+		return nil, "", err
 	}
 	c.SetRetryWrites(false).SetRetryReads(false).SetWriteConcern(writeconcern.Majority())
 	c.SetMaxPoolSize(uint64(o.Conns)) // 0 is no bound to it too
 	if o.Timeout > 0 {
 		c.SetConnectTimeout(o.Timeout).SetServerSelectionTimeout(o.Timeout)
 	}
-	client, err2 := mongo.Connect(c)
-	if err2 != nil {
-		return nil, err2
-	}
-	database := ""
-	if err == nil {
-		database = strings.Trim(u.Path, "/")
-	}
-	if database == "" {
+	rest, _, _ = strings.Cut(rest, "?")
+	if _, database, _ = strings.Cut(rest, "/"); database == "" {
 		database = "hachaos"
 	}
-	return &Mongo{client: client, docs: client.Database(database).Collection("docs")}, nil
+	return c, database, nil
 }
 
 // Close ends its connections.
