@@ -79,6 +79,13 @@ func (t *text) linef(format string, args ...any) {
 	t.WriteString(strings.TrimRight(fmt.Sprintf(format, args...), " ") + "\n")
 }
 
+// gap leaves one line blank.
+func (t *text) gap() {
+	if !strings.HasSuffix(t.String(), "\n\n") {
+		t.WriteString("\n")
+	}
+}
+
 func (t *text) report(r *Report) {
 	t.header(r)
 	t.faults(r)
@@ -166,7 +173,7 @@ func (t *text) block(label, figure, rest string) {
 
 func (t *text) objectives(r *Report) {
 	if len(r.SLOs) > 0 {
-		t.WriteString("\n")
+		t.gap()
 	}
 	column := 0
 	for _, s := range r.SLOs {
@@ -187,7 +194,7 @@ func (t *text) objectives(r *Report) {
 
 func (t *text) warnings(r *Report) {
 	if len(r.Warnings) > 0 {
-		t.WriteString("\n")
+		t.gap()
 	}
 	for _, warning := range r.Warnings {
 		t.linef(" %s %s", t.style(yellow, "!"), t.wrap(clean(warning), 3, 3))
@@ -196,7 +203,7 @@ func (t *text) warnings(r *Report) {
 
 func (t *text) verdict(r *Report) {
 	if len(r.SLOs) == 0 && len(r.Warnings) == 0 {
-		t.WriteString("\n")
+		t.gap()
 	}
 	t.linef("%s", t.verdictWord(r.Verdict))
 	for _, reason := range r.Reasons {

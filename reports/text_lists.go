@@ -50,7 +50,7 @@ func (t *text) outages(r *Report) {
 			units.FormatPercent(o.FailedShare), because,
 		})
 	}
-	t.WriteString("\n")
+	t.gap()
 	t.table([]string{"OUTAGE FROM", "TO", "LENGTH", "DOWN", "FAILED", "BECAUSE OF"}, "rrrrrl", rows)
 	if rest := len(r.Availability.Outages) - len(shown); rest > 0 {
 		t.linef(" and %s more, none longer, all of them in the JSON report", countOf(int64(rest), "outage"))
@@ -80,9 +80,9 @@ func (t *text) streams(loads []Load) {
 		}
 		rows = append(rows, append(row, gap, rate))
 	}
-	t.WriteString("\n")
+	t.gap()
 	t.table([]string{"STREAM", "LOAD", "REQUESTS", "FAILED", "RETRIED", "AVAILABILITY", "P50", "P99", "MAX", "LONGEST GAP", "GOOD"}, "lrrrrrrrrrr", rows)
-	t.WriteString("\n")
+	t.gap()
 }
 
 // events sums up what happened to the target by itself. Left out are events of a
@@ -174,7 +174,7 @@ func (t *text) summary(runs []*Report) {
 		rows = append(rows, []string{clean(sideName(r)), t.verdictWord(r.Verdict), percentOr(r.Availability.Availability), percentOr(r.Availability.Uptime), down})
 		verdicts[r.Verdict]++
 	}
-	t.WriteString("\n")
+	t.gap()
 	t.table([]string{"RUN", "VERDICT", "AVAILABILITY", "UPTIME", "DOWNTIME"}, "llrrr", rows)
 	var counts []string
 	for _, v := range []Verdict{Pass, Fail, Inconclusive, Error, Aborted, Interrupted} {
