@@ -60,7 +60,7 @@ reload, or SIGUSR2). SIGTERM lets it finish what it has and ends it.`,
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log more")
 	flags.IntVar(&f.readyFD, "ready-fd", 0, "descriptor on which a line of JSON says where it listens")
 	_ = flags.MarkHidden("ready-fd") // it stands
-	cmd.AddCommand(f.statusCommand(), f.reloadCommand(), f.scaleCommand(), f.stopCommand())
+	cmd.AddCommand(f.statusCommand(), f.reloadCommand(), f.scaleCommand(), f.upgradeCommand(), f.stopCommand())
 	return cmd
 }
 
@@ -80,6 +80,7 @@ func (f *clusterFlags) run(cmd *cobra.Command) error {
 	opts := cluster.Options{
 		Config: config, Listen: f.listen, Admin: f.admin, Dir: f.dir, Seed: f.seed,
 		Command: []string{self, "worker"},
+		Standby: []string{self, "standby"},
 		Ready:   announcement{cmd.OutOrStdout()},
 		Log:     slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level})),
 	}
@@ -232,6 +233,41 @@ func (f *clusterFlags) scaleCommand() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+func (f *clusterFlags) upgradeCommand() *cobra.Command {
+	var binary string
+	cmd := &cobra.Command{
+		Use:   "upgrade",
+		Short: "Hand the cluster over to a master of this binary, losing no connection",
+		Long: `Starts a new master, of the binary that is run here or of another one, and hands
+it the listeners, the workers and the connections that no worker has taken. The
+workers go on; hachaos cluster reload replaces them by the new binary's.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if binary == "" {
+				self, err := os.Executable()
+				if err != nil {
+					return runError(err)
+				}
+				binary = self
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), interrupts...)
+			defer stop()
+			client := cluster.Client{Dir: f.dir}
+			if err := client.Upgrade(ctx, binary); err != nil {
+				return runError(err)
+			}
+			status, err := client.Status(ctx)
+			if err != nil {
+				return runError(err)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "process %d is master now\n", status.PID)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&binary, "binary", "", "`PATH` of the new binary; this one by default")
+	return cmd
 }
 
 func (f *clusterFlags) stopCommand() *cobra.Command {

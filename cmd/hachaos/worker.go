@@ -42,3 +42,18 @@ func workerCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&compute, "compute", false, "compute for another worker, as told on standard input")
 	return cmd
 }
+
+func standbyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    "standby",
+		Short:  "Be a cluster's master when the one before has died (started by it)",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := cluster.RunStandby(cmd.Context(), slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))); err != nil {
+				return runError(err)
+			}
+			return nil
+		},
+	}
+}

@@ -91,6 +91,20 @@ func (a *aside) wait(f *os.File, fd int) {
 	}
 }
 
+// surrender gives them all away, and waits until none is looked after here.
+func (a *aside) surrender(give func(fd int) error) {
+	a.mu.Lock()
+	a.closed = true
+	for f := range a.files {
+		if raw, err := f.SyscallConn(); err == nil {
+			_ = raw.Control(func(fd uintptr) { _ = give(int(fd)) }) // if that fails, the client sees an end
+		}
+		f.Close()
+	}
+	a.mu.Unlock()
+	a.wg.Wait()
+}
+
 // close closes them all.
 func (a *aside) close() {
 	a.mu.Lock()

@@ -57,13 +57,26 @@ func (m *master) serveWorker(wire *wire) error {
 			m.post(func() { m.goesByItself(w) })
 		}
 	}
-	m.dispatch.gone(member)
+	if !m.owes() {
+		m.dispatch.gone(member)
+	}
 	m.post(func() {
 		if w.member == member {
 			w.member = nil
 		}
 	})
 	return nil
+}
+
+// owes tells whether this master has handed the cluster over and passes on, as a
+// proxy, what was asked before.
+func (m *master) owes() bool {
+	select {
+	case <-m.done:
+		return m.Config.Dispatch == "proxy"
+	default:
+		return false
+	}
 }
 
 // attach learns which worker has dialled; nil if the master has ended.
@@ -84,10 +97,16 @@ func (m *master) attach(wire *wire) (*worker, *member, error) {
 	var w *worker
 	mem := &member{wire: wire}
 	if !m.ask(func() {
-		if w = m.find(int(f.x), int(f.n), int(f.m)); w != nil {
-			mem.entry, mem.slot = w.entry, w.slot.number
-			w.member = mem
+		if w = m.find(int(f.x), int(f.n), int(f.m)); w == nil {
+			return
 		}
+		if w.member != nil && w.member.wire == nil { // it was taken over, and serves already
+			w.member.wire = wire
+			mem = w.member
+			return
+		}
+		mem.entry, mem.slot = w.entry, w.slot.number
+		w.member = mem
 	}) {
 		return nil, nil, nil
 	}

@@ -47,6 +47,13 @@ func (c Client) Scale(ctx context.Context, workers int) error {
 	return c.ask(ctx, request{Do: "scale", Workers: workers}, func(reply) error { return errEnough })
 }
 
+// Upgrade hands the cluster over to a new master of another binary (a path),
+// and returns once that is master. Workers go on; a reload replaces them by the
+// new binary's.
+func (c Client) Upgrade(ctx context.Context, binary string) error {
+	return c.ask(ctx, request{Do: "upgrade", Binary: binary}, func(reply) error { return errEnough })
+}
+
 // Exit lets the worker in a slot end itself at once with an exit code, as if it
 // had crashed.
 func (c Client) Exit(ctx context.Context, slot, code int) error {

@@ -47,6 +47,9 @@ type Options struct {
 	Seed uint64
 	// Command starts a worker: program and arguments.
 	Command []string
+	// Standby starts a standby (see [RunStandby]): program and arguments. It may be
+	// empty if there is to be none, and no upgrade.
+	Standby []string
 	// Output is where workers write what they print; nil is this process's
 	// standard error.
 	Output *os.File
@@ -104,6 +107,14 @@ func (o *Options) check() error {
 	}
 	if len(o.Command) == 0 {
 		mistakes = append(mistakes, errors.New("there is no command that starts a worker"))
+	}
+	if o.Config.Standby != "none" {
+		if err := standbySupported(); err != nil {
+			mistakes = append(mistakes, err)
+		}
+		if len(o.Standby) == 0 {
+			mistakes = append(mistakes, errors.New("there is no command that starts a standby"))
+		}
 	}
 	if len(o.Dir) > maxDir {
 		mistakes = append(mistakes, fmt.Errorf("the control directory's path %s has %d bytes; sockets in it allow %d (choose a shorter one)", o.Dir, len(o.Dir), maxDir))

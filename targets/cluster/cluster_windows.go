@@ -16,3 +16,8 @@ func RunMaster(context.Context, Options) error { return errUnix }
 
 // RunWorker returns an error that says so.
 func RunWorker(context.Context, *slog.Logger) error { return errUnix }
+
+// RunStandby returns an error that says so.
+func RunStandby(context.Context, *slog.Logger) error { return errUnix }
+
+func standbySupported() error { return errUnix }

@@ -66,6 +66,7 @@ func (c *Config) setManageDefaults() {
 	setDefault(&c.Reload.Parallelism, 1)
 	setDefault(&c.Reload.OnFailure, "pause")
 	setDefault(&c.Drain.Mode, "serve")
+	setDefault(&c.Standby, "none")
 	setDefault(&c.InstanceVar, "INSTANCE_ID")
 	setDefault(&c.PortVar, "PORT")
 }
@@ -80,6 +81,7 @@ func (c *Config) checkManage(report func(path, message string)) {
 	oneOf("restart.when", c.Restart.When, "always", "on-failure", "never")
 	oneOf("reload.order", c.Reload.Order, "start-first", "stop-first")
 	oneOf("reload.on_failure", c.Reload.OnFailure, "pause", "rollback", "continue")
+	oneOf("standby", c.Standby, "none", "passive")
 	oneOf("drain.mode", c.Drain.Mode, "serve", "reject")
 	if c.Reload.OnFailure == "rollback" && c.Reload.Order == "stop-first" {
 		report("reload.on_failure", "rollback needs order start-first: with stop-first the old workers have ended and cannot be put back")

@@ -80,6 +80,8 @@ func (m *master) serveClient(conn *net.UnixConn) error {
 		}
 	case "scale":
 		return send(conn, told(m.scale(q.Workers)))
+	case "upgrade":
+		return send(conn, told(m.upgrade(q.Binary)))
 	case "stop":
 		m.post(m.stop)
 		<-m.done

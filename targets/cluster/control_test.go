@@ -141,11 +141,11 @@ func TestMasterTakesOverFromADeadOne(t *testing.T) {
 	f := start(t, masterOptions{Config: config(1, "handoff", 0), Lifeline: time.Millisecond})
 	f.process.Kill()
 	f.awaitNoProcess()
-	unlock, err := claimDir(f.Dir)
+	claimed, err := claimDir(f.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	unlock()
+	claimed.release()
 	if _, err := (Client{Dir: f.Dir}).Status(t.Context()); !errors.Is(err, ErrNoMaster) {
 		t.Errorf("after clearing up the client says %v", err)
 	}

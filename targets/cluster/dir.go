@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -15,16 +16,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// claimDir makes the control directory if need be and takes it for this master
-// alone, until it ends, however it ends: the lock goes with the process. It
-// clears away the sockets of a master that died.
-func claimDir(dir string) (unlock func(), err error) {
-	made := false
+// claim is a control directory that belongs to this master alone, and to those
+// that it shares the lock with, until the last of them ends, however it ends.
+type claim struct {
+	dir  string
+	lock *os.File
+	made bool // by claimDir
+}
+
+// claimDir makes the control directory if need be and takes it. It clears away
+// what a master left that died.
+func claimDir(dir string) (*claim, error) {
+	c := &claim{dir: dir}
 	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("make the control directory: %w", err)
 		}
-		made = true
+		c.made = true
 	}
 	info, err := os.Lstat(dir)
 	if err != nil {
@@ -34,24 +42,36 @@ func claimDir(dir string) (unlock func(), err error) {
 	if !info.IsDir() || owner == nil || int(owner.Uid) != os.Geteuid() || info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("the control directory %s must be a directory that belongs to you alone (chmod 700)", dir)
 	}
-	lock, err := takeLock(lockFile(dir))
-	if err != nil {
+	if c.lock, err = takeLock(lockFile(dir)); err != nil {
 		return nil, fmt.Errorf("take the control directory %s: %w", dir, err)
 	}
-	for _, path := range []string{controlSocket(dir), workerSocket(dir)} {
+	left, _ := filepath.Glob(filepath.Join(dir, "out-*"))
+	for _, path := range append(left, controlSocket(dir), workerSocket(dir)) {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			lock.Close()
-			return nil, fmt.Errorf("clear away the socket of a master that ended: %w", err)
+			c.lock.Close()
+			return nil, fmt.Errorf("clear away what a master left that ended: %w", err)
 		}
 	}
-	return func() {
-		// What cannot be removed does no harm.
-		_ = os.Remove(lockFile(dir))
-		lock.Close()
-		if made {
-			_ = os.Remove(dir)
-		}
-	}, nil
+	return c, nil
+}
+
+// sign writes down who has the directory.
+func (c *claim) sign() error {
+	if err := c.lock.Truncate(0); err != nil {
+		return err
+	}
+	_, err := c.lock.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return err
+}
+
+// release gives the directory back.
+func (c *claim) release() {
+	// What cannot be removed does no harm.
+	_ = os.Remove(lockFile(c.dir))
+	c.lock.Close()
+	if c.made {
+		_ = os.Remove(c.dir)
+	}
 }
 
 func takeLock(path string) (*os.File, error) {
@@ -73,11 +93,7 @@ func takeLock(path string) (*os.File, error) {
 		ours, err1 := f.Stat()
 		now, err2 := os.Stat(path)
 		if err1 == nil && err2 == nil && os.SameFile(ours, now) {
-			if err := f.Truncate(0); err != nil {
-				f.Close()
-				return nil, err
-			}
-			if _, err := f.WriteString(strconv.Itoa(os.Getpid()) + "\n"); err != nil {
+			if err := (&claim{lock: f}).sign(); err != nil {
 				f.Close()
 				return nil, err
 			}

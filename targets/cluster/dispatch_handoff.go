@@ -9,9 +9,11 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hachaos/hachaos/loadgen/clock"
+	"github.com/hachaos/hachaos/targets/page"
 	"golang.org/x/sys/unix"
 )
 
@@ -76,6 +78,8 @@ func newHandoff(ln *net.TCPListener, c Config, log *slog.Logger) (*handoff, erro
 		ln: os.NewFile(uintptr(fd), "listener"), threads: int64(c.Threads), room: c.Queue.Size, patience: c.Queue.Timeout.Std(),
 		reject: c.Drain.Mode == "reject", log: log, stop: make(chan struct{}), swept: make(chan struct{}),
 	}
+	// Another master may have offered under a number, and died.
+	h.number = uint64(clock.Now()) &^ page.SecondOffer
 	h.silent = newAside(h.add)
 	return h, nil
 }
@@ -255,6 +259,8 @@ func (h *handoff) takeBack(after time.Duration) {
 // inherit is nothing: a worker gets its connections over its wire.
 func (h *handoff) inherit(int) ([]*os.File, error) { return nil, nil }
 
+func (h *handoff) bequeath() ([]int, []syscall.Conn) { return nil, []syscall.Conn{h.ln} }
+
 // vacate does nothing: nobody waits for one worker alone.
 func (h *handoff) vacate(int) {}
 
@@ -282,6 +288,22 @@ func (h *handoff) drain(ctx context.Context) {
 	case <-settled:
 	case <-ctx.Done():
 	}
+}
+
+// surrender gives all that has reached no worker to another process, and returns
+// when workers have taken the rest, or ctx ends.
+func (h *handoff) surrender(ctx context.Context, give func(fd int) error) {
+	_ = h.ln.SetDeadline(time.Unix(1, 0)) // an error says that it is closed
+	<-h.swept
+	h.silent.surrender(give)
+	h.mu.Lock()
+	for h.queue.len() > 0 {
+		c := h.queue.pop()
+		_ = give(c.fd) // if the other has ended, the client sees an end
+		c.close()
+	}
+	h.mu.Unlock()
+	h.drain(ctx)
 }
 
 // close ends all that is left, so that clients see an end, and waits for it.

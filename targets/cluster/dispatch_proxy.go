@@ -12,6 +12,8 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
+	"time"
 
 	"github.com/hachaos/hachaos/targets/app"
 	"github.com/hachaos/hachaos/targets/page"
@@ -41,6 +43,7 @@ type proxy struct {
 	abort   context.CancelFunc // of all that is on its way
 	wg      sync.WaitGroup
 	rejects atomic.Bool // what comes while the cluster stops
+	passes  atomic.Bool // another master has the listener
 }
 
 // newProxy owns ln, and counts requests in counts.
@@ -95,13 +98,14 @@ func (p *proxy) turnAway(c *net.TCPConn) {
 	p.turned.answerConn(c, tooManyConnections)
 }
 
-func (*proxy) inherit(int) ([]*os.File, error) { return nil, nil }
-func (*proxy) vacate(int)                      {}
-func (p *proxy) join(m *member)                { p.pool.join(m) }
-func (p *proxy) leave(m *member)               { p.pool.leave(m) }
-func (p *proxy) gone(m *member)                { p.pool.leave(m) }
-func (*proxy) said(*member, frame)             {}
-func (*proxy) queued() int                     { return 0 }
+func (*proxy) inherit(int) ([]*os.File, error)     { return nil, nil }
+func (p *proxy) bequeath() ([]int, []syscall.Conn) { return nil, []syscall.Conn{p.ln.TCPListener} }
+func (*proxy) vacate(int)                          {}
+func (p *proxy) join(m *member)                    { p.pool.join(m) }
+func (p *proxy) leave(m *member)                   { p.pool.leave(m) }
+func (p *proxy) gone(m *member)                    { p.pool.leave(m) }
+func (*proxy) said(*member, frame)                 {}
+func (*proxy) queued() int                         { return 0 }
 
 // drain takes no more connections and waits for the answers that are owed.
 func (p *proxy) drain(ctx context.Context) {
@@ -109,6 +113,18 @@ func (p *proxy) drain(ctx context.Context) {
 	p.ln.Close()
 	p.wg.Wait()
 	_ = p.server.Shutdown(ctx) // what lasts longer is cut off
+}
+
+// passGrace is how long clients have to come once more over a connection that
+// they keep, and to be told that it ends.
+const passGrace = 2 * time.Second
+
+// pass leaves new connections to another master, and answers what is owed.
+func (p *proxy) pass(ctx context.Context) {
+	p.passes.Store(true)
+	p.ln.Close()
+	pause(ctx, passGrace)
+	p.drain(ctx)
 }
 
 func (p *proxy) close() {

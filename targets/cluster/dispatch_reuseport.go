@@ -4,9 +4,12 @@ package cluster
 
 import (
 	"context"
+	"maps"
 	"net"
 	"os"
+	"slices"
 	"sync"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,11 +25,16 @@ type reuseport struct {
 	closed bool
 }
 
-// newReuseport owns ln, which only shows that the address is free: a listener
-// that shares its port would share it with a stranger's too.
-func newReuseport(ln *net.TCPListener, slots int) (*reuseport, error) {
-	r := &reuseport{address: ln.Addr().String(), files: map[int]*os.File{}}
-	if err := ln.Close(); err != nil {
+// newReuseport owns the estate's listeners. The one of a new cluster only shows
+// that the address is free: a listener that shares its port would share it with
+// a stranger's too.
+func newReuseport(e *estate, slots int) (*reuseport, error) {
+	r := &reuseport{address: e.address, files: map[int]*os.File{}}
+	if e.inherited {
+		r.files = e.listeners
+		return r, nil
+	}
+	if err := e.ln.Close(); err != nil {
 		return nil, err
 	}
 	for slot := 1; slot <= slots; slot++ {
@@ -55,6 +63,16 @@ func (r *reuseport) inherit(slot int) ([]*os.File, error) {
 		}
 	}
 	return []*os.File{r.files[slot]}, nil
+}
+
+func (r *reuseport) bequeath() (slots []int, listeners []syscall.Conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	slots = slices.Sorted(maps.Keys(r.files))
+	for _, slot := range slots {
+		listeners = append(listeners, r.files[slot])
+	}
+	return slots, listeners
 }
 
 // vacate closes the listener of a slot that will have no worker, so that no

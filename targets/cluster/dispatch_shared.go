@@ -6,6 +6,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"syscall"
 )
 
 // shared lets all workers accept on one inherited listener. The kernel decides
@@ -13,7 +14,16 @@ import (
 type shared struct{ file *os.File }
 
 // newShared owns ln.
-func newShared(ln *net.TCPListener) (*shared, error) {
+func newShared(ln *net.TCPListener, inherited bool) (*shared, error) {
+	if inherited {
+		// Its mode cannot be changed for a moment: workers accept on it.
+		defer ln.Close()
+		file, err := duplicate(ln)
+		if err != nil {
+			return nil, err
+		}
+		return &shared{file}, nil
+	}
 	file, err := inheritable(ln)
 	if err != nil {
 		return nil, err
@@ -24,6 +34,8 @@ func newShared(ln *net.TCPListener) (*shared, error) {
 func (*shared) open() {}
 
 func (s *shared) inherit(int) ([]*os.File, error) { return []*os.File{s.file}, nil }
+
+func (s *shared) bequeath() ([]int, []syscall.Conn) { return nil, []syscall.Conn{s.file} }
 
 func (*shared) join(*member)            {}
 func (*shared) leave(*member)           {}

@@ -14,6 +14,7 @@ func (m *master) stop() {
 		return
 	}
 	m.stopping = true
+	m.goAlone() // a standby would go on with what is to end
 	m.announce("the cluster stops")
 	for _, s := range m.slots {
 		if s.timer != nil {

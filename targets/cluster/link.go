@@ -109,6 +109,13 @@ func (l *link) dial() (*wire, error) {
 	if err == nil && l.ready != nil {
 		err = w.send(*l.ready, -1)
 	}
+	select {
+	case <-l.leave: // which another master may have asked for
+		if err == nil {
+			err = w.send(frame{kind: leaving}, -1)
+		}
+	default:
+	}
 	if err != nil {
 		w.close()
 		return nil, err

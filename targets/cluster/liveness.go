@@ -81,7 +81,7 @@ func (m *master) dialWorker(mem *member, deadline time.Time) (net.Conn, error) {
 		d := net.Dialer{Deadline: deadline}
 		return d.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(mem.port)))
 	}
-	ours, theirs, err := socketPair()
+	ours, theirs, err := socketPair(unix.SOCK_STREAM)
 	if err != nil {
 		return nil, err
 	}
@@ -100,10 +100,10 @@ func (m *master) dialWorker(mem *member, deadline time.Time) (net.Conn, error) {
 }
 
 // socketPair returns two connected sockets that children do not inherit.
-func socketPair() (a, b int, err error) {
+func socketPair(kind int) (a, b int, err error) {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	fds, err := unix.Socketpair(unix.AF_UNIX, kind, 0)
 	if err != nil {
 		return -1, -1, fmt.Errorf("make a pair of sockets: %w", err)
 	}

@@ -31,6 +31,11 @@ func TestMain(m *testing.M) {
 	switch {
 	case os.Getenv(workerVar) != "":
 		workerMain()
+	case os.Getenv(standbyVar) != "":
+		if err := RunStandby(context.Background(), testLog()); err != nil {
+			fmt.Fprintln(os.Stderr, "standby:", err)
+			os.Exit(1)
+		}
 	case os.Getenv(masterVar) != "":
 		masterMain()
 	default:
@@ -58,12 +63,16 @@ func masterMain() {
 	}
 	if err := RunMaster(context.Background(), Options{
 		Config: o.Config, Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", Dir: o.Dir, Seed: o.Seed, Lifeline: o.Lifeline,
-		Command: []string{self, o.Dir + ".mood"}, Ready: os.NewFile(3, "ready"),
-		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Command: []string{self, o.Dir + ".mood"}, Standby: []string{self}, Ready: os.NewFile(3, "ready"),
+		Log: testLog(),
 	}); err != nil {
 		fmt.Fprintln(os.Stderr, "master:", err)
 		os.Exit(1)
 	}
+}
+
+func testLog() *slog.Logger {
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
 // workerMain is a worker, in the mood that a test has written to a file: one

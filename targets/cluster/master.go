@@ -5,9 +5,7 @@ package cluster
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -24,13 +22,10 @@ import (
 // functions to run (see post and ask).
 type master struct {
 	Options
-	page     *page.Page
-	address  string
+	*estate
 	dispatch dispatcher
 	admin    *admin
 	began    clock.Time
-	control  *net.UnixListener
-	workers  *net.UnixListener
 	posts    chan func()
 	done     chan struct{} // closed when loop has ended
 	wg       sync.WaitGroup
@@ -39,6 +34,9 @@ type master struct {
 	living     map[*worker]struct{} // processes that have not been reaped
 	generation int
 	stopping   bool
+	yielding   bool          // to another master
+	yielded    bool          // the other one has it
+	alone      chan struct{} // closed when there is to be no standby
 	failure    error
 	watchers   map[*watcher]struct{}
 	reloads    reloads
@@ -52,6 +50,8 @@ type dispatcher interface {
 	// has no worker and, but for a reload, will have none.
 	inherit(slot int) ([]*os.File, error)
 	vacate(slot int)
+	// bequeath is what a standby inherits: a listener for each slot listed, or one.
+	bequeath() (slots []int, listeners []syscall.Conn)
 	// join begins to give connections to a worker, and leave ends it; what a
 	// worker says of a connection comes to said, and gone is called once when
 	// its wire has ended.
@@ -119,20 +119,15 @@ func RunMaster(ctx context.Context, o Options) (err error) {
 	}
 	defer signal.Stop(signals)
 
-	unlock, err := claimDir(o.Dir)
+	e, err := o.found()
 	if err != nil {
 		return err
 	}
-	defer unlock()
-	m, err := newMaster(o)
+	m, err := newMaster(o, e, int(o.Config.Workers))
 	if err != nil {
 		return err
 	}
 	defer m.close()
-	if o.Config.Dispatch == "proxy" {
-		// Requests that pass through are garbage soon, and little else is there.
-		defer debug.SetGCPercent(debug.SetGCPercent(proxyGC))
-	}
 	for _, s := range m.slots {
 		if _, err := m.spawn(s); err != nil {
 			m.killAll()
@@ -146,8 +141,17 @@ func RunMaster(ctx context.Context, o Options) (err error) {
 		}
 	}
 	o.Log.Info("the cluster listens", "address", m.address, "admin", m.admin.address(), "workers", len(m.slots), "dispatch", o.Config.Dispatch, "pid", os.Getpid())
+	return m.run(ctx, signals)
+}
+
+// run serves until the cluster has stopped, or was handed over.
+func (m *master) run(ctx context.Context, signals <-chan os.Signal) error {
+	if m.Config.Dispatch == "proxy" {
+		// Requests that pass through are garbage soon, and little else is there.
+		defer debug.SetGCPercent(debug.SetGCPercent(proxyGC))
+	}
 	handler := m.adminHandler()
-	if p, ok := m.dispatch.(*proxy); ok && len(o.Config.Exec) == 0 { // another program has its own
+	if p, ok := m.dispatch.(*proxy); ok && len(m.Config.Exec) == 0 { // another program has its own
 		p.own = handler
 	}
 	if m.admin != nil {
@@ -156,63 +160,54 @@ func RunMaster(ctx context.Context, o Options) (err error) {
 	m.dispatch.open()
 	m.wg.Go(m.serveControl)
 	m.wg.Go(m.serveWorkers)
-	return m.loop(ctx, signals)
+	if m.Config.Standby != "none" {
+		m.wg.Go(m.keepStandby)
+	}
+	err := m.loop(ctx, signals)
+	if m.yielded {
+		owed, cancel := context.WithTimeout(context.Background(), passGrace+m.Config.KillTimeout.Std())
+		defer cancel()
+		if p, ok := m.dispatch.(*proxy); ok {
+			p.pass(owed)
+		}
+	}
+	return err
 }
 
-func newMaster(o Options) (m *master, err error) {
+// newMaster owns the estate, also if it fails.
+func newMaster(o Options, e *estate, slots int) (m *master, err error) {
 	m = &master{
 		Options:    o,
+		estate:     e,
 		posts:      make(chan func()),
 		done:       make(chan struct{}),
 		living:     map[*worker]struct{}{},
 		generation: 1,
 		began:      clock.Now(),
 		watchers:   map[*watcher]struct{}{},
+		alone:      make(chan struct{}),
 	}
-	for i := range int(o.Config.Workers) {
+	for i := range slots {
 		m.slots = append(m.slots, newSlot(i+1, o.Config.Restart))
 	}
-	var undo []func()
-	defer func() {
-		if err != nil {
-			for _, f := range undo {
-				f()
-			}
-		}
-	}()
-	ln, err := listen(o.Listen)
-	if err != nil {
-		return nil, err
+	if e.admin != nil {
+		m.admin = &admin{ln: e.admin}
 	}
-	m.address = ln.Addr().String()
-	undo = append(undo, func() { ln.Close() })
-	if m.page, err = page.Create(PageFile(o.Dir)); err != nil {
-		return nil, err
-	}
-	undo = append(undo, func() { m.page.Close() })
-	if m.admin, err = newAdmin(o.Admin); err != nil {
-		return nil, fmt.Errorf("admin address: %w", err)
-	}
-	undo = append(undo, m.admin.close)
-	if m.control, err = listenUnix("unix", controlSocket(o.Dir)); err != nil {
-		return nil, err
-	}
-	undo = append(undo, func() { m.control.Close() })
-	if m.workers, err = listenUnix(wireNetwork, workerSocket(o.Dir)); err != nil {
-		return nil, err
-	}
-	undo = append(undo, func() { m.workers.Close() })
 	switch o.Config.Dispatch {
 	case "shared":
-		m.dispatch, err = newShared(ln)
+		m.dispatch, err = newShared(e.ln, e.inherited)
 	case "reuseport":
-		m.dispatch, err = newReuseport(ln, len(m.slots))
+		m.dispatch, err = newReuseport(e, slots)
 	case "proxy":
-		m.dispatch, err = newProxy(ln, o.Config, m.page.Requests(0), o.Seed, o.Log)
+		m.dispatch, err = newProxy(e.ln, o.Config, m.page.Requests(0), o.Seed, o.Log)
 	default:
-		m.dispatch, err = newHandoff(ln, o.Config, o.Log)
+		m.dispatch, err = newHandoff(e.ln, o.Config, o.Log)
 	}
-	return m, err
+	if err != nil {
+		e.close()
+		return nil, err
+	}
+	return m, nil
 }
 
 // loop runs until the last process has ended after a stop.
@@ -223,7 +218,7 @@ func (m *master) loop(ctx context.Context, signals <-chan os.Signal) error {
 	m.wg.Go(func() { m.measure(background) })
 	defer close(m.done)
 	end := ctx.Done()
-	for !m.stopping || len(m.living) > 0 {
+	for !m.yielded && (!m.stopping || len(m.living) > 0) {
 		select {
 		case f := <-m.posts:
 			f()
@@ -286,6 +281,11 @@ func (m *master) ask(f func()) bool {
 	case <-ran:
 		return true
 	case <-m.done:
+	}
+	select {
+	case <-ran: // it was the last thing that loop ran
+		return true
+	default:
 		return false
 	}
 }
@@ -302,9 +302,7 @@ func (m *master) close() {
 	m.workers.Close()
 	m.dispatch.close()
 	m.wg.Wait()
-	if err := errors.Join(m.page.Close(), os.Remove(PageFile(m.Dir))); err != nil {
-		m.Log.Debug("close", "error", err)
-	}
+	m.estate.close()
 }
 
 // killAll ends the workers of a master that could not start.

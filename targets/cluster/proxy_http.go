@@ -15,7 +15,7 @@ import (
 
 // ServeHTTP passes a request to a worker, unless it is for the master itself.
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if len(r.TransferEncoding) > 0 {
+	if len(r.TransferEncoding) > 0 || p.passes.Load() {
 		w.Header().Set("Connection", "close") // see screen
 	}
 	limit := int64(p.config.Limits.Body)

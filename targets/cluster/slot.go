@@ -37,7 +37,6 @@ func newSlot(number int, r Restart) *slot {
 func (m *master) ended(w *worker) {
 	x := w.Exit()
 	w.timer.Stop()
-	w.state = Ended
 	w.entry.End(x)
 	delete(m.living, w)
 	close(w.gone)
@@ -48,11 +47,16 @@ func (m *master) ended(w *worker) {
 	s := w.slot
 	how := "ended with " + x.String()
 	switch {
+	case x == unknownExit && w.state == Leaving:
+		x.Code, how = 0, "has left"
+	case x == unknownExit:
+		how = "has ended" // as somebody else's child
 	case x.Signal != "":
 		how = "was " + x.String()
 	case w.asked && (x.Code == 0 || len(m.Config.Exec) > 0):
 		how = "has left"
 	}
+	w.state = Ended
 	m.change(w, "worker %d (pid %d) %s", s.number, w.PID(), how)
 	switch w {
 	case s.next:

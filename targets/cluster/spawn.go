@@ -76,6 +76,7 @@ func (m *master) spawn(s *slot) (*worker, error) {
 	}
 	w.timer = time.AfterFunc(m.Config.ReadyTimeout.Std(), func() { m.post(func() { m.tooLate(w) }) })
 	if len(config.Exec) > 0 {
+		entry.SetPort(config.Port) // also before it is ready, for the next master
 		w.member = &member{entry: entry, slot: s.number, port: config.Port, foreign: true}
 		m.wg.Go(func() { m.awaitProgram(w, config.Port) })
 	}
@@ -145,9 +146,11 @@ func (m *master) becameReady(w *worker, port int) {
 	w.timer.Stop()
 	w.state, w.wasReady = Serving, true
 	w.member.port = port
+	w.entry.SetPort(port)
 	w.entry.SetReady(true)
 	m.dispatch.join(w.member)
 	close(w.ready)
+	m.leaveSurplus(w)
 	if m.Config.Liveness != nil {
 		m.wg.Go(func() { m.watchOver(w, w.member) })
 	}
@@ -167,8 +170,8 @@ func (m *master) leave(w *worker) {
 		m.wg.Go(func() { m.terminate(w) })
 		return
 	}
-	if w.member == nil {
-		_ = w.Signal(os.Interrupt) // it has not connected: then it has nothing to finish
+	if w.member == nil || w.member.wire == nil {
+		_ = w.Signal(os.Interrupt) // it has not connected
 		return
 	}
 	last := uint32(0)

@@ -79,10 +79,11 @@ type Change struct {
 
 // request is a line that a client sends, reply one that it gets.
 type request struct {
-	Do      string `json:"do"` // status, reload, scale, stop, exit or watch
+	Do      string `json:"do"` // status, reload, scale, upgrade, stop, exit or watch
 	Slot    int    `json:"slot,omitempty"`
 	Code    int    `json:"code,omitempty"`
 	Workers int    `json:"workers,omitempty"`
+	Binary  string `json:"binary,omitempty"`
 }
 
 type reply struct {

@@ -38,6 +38,19 @@ const (
 	resume                    // take them again
 )
 
+// From master to standby, which gets handed as well.
+const (
+	beat   kind = iota + 201 // the master is there, with x slots
+	retire                   // end: there is to be no other master
+	take                     // be master, of x slots
+)
+
+// From standby to master.
+const (
+	standing kind = iota + 301 // it has all that it needs
+	took                       // it is master
+)
+
 // frame is one message between master and worker. Its size is fixed, so that it
 // needs no delimiter where sockets keep no message boundaries.
 type frame struct {

@@ -10,6 +10,9 @@ import (
 // wireNetwork keeps message boundaries (SOCK_SEQPACKET).
 const wireNetwork = "unixpacket"
 
+// wireSocket is the same as a type of sockets.
+const wireSocket = unix.SOCK_SEQPACKET
+
 // closeOnExec keeps received descriptors from children.
 const closeOnExec = unix.MSG_CMSG_CLOEXEC
 

@@ -47,7 +47,8 @@ type Entry struct {
 	Errors   atomic.Int64 // answers of the application with a status of 500 or more
 	Conns    atomic.Int64 // connections that clients have open
 	offers   [2]atomic.Uint64
-	_        [14]int64
+	port     atomic.Int64
+	_        [13]int64
 }
 
 var _ [entrySize]byte = [unsafe.Sizeof(Entry{})]byte{}
@@ -71,6 +72,7 @@ type Process struct {
 	Life       int // which process of its slot it is, from 1
 	Generation int // 1, and one more with each reload
 	Restarts   int // how often a process of the slot had been replaced before
+	Port       int // that it listens on by itself; 0 if it does not, or says so otherwise
 	Started    clock.Time
 	Ended      clock.Time // 0 while it lives
 	Ready      bool
@@ -148,7 +150,7 @@ func (p *Page) Add(slot, life, generation, restarts int) (index int, e *Entry) {
 	}
 	e = &p.entries[index]
 	e.pid.Store(0)
-	for _, counter := range []*atomic.Int64{&e.born, &e.ended, &e.ready, &e.cpu, &e.rss, &e.Served, &e.InFlight, &e.Busy, &e.Conns, &e.Errors} {
+	for _, counter := range []*atomic.Int64{&e.born, &e.ended, &e.ready, &e.cpu, &e.rss, &e.Served, &e.InFlight, &e.Busy, &e.Conns, &e.Errors, &e.port} {
 		counter.Store(0)
 	}
 	for i := range e.offers {
@@ -160,6 +162,19 @@ func (p *Page) Add(slot, life, generation, restarts int) (index int, e *Entry) {
 	e.restarts.Store(int64(restarts))
 	e.started.Store(int64(clock.Now()))
 	return index, e
+}
+
+// Resume lets this process add entries after another one that did has ended,
+// and returns those of all processes so far.
+func (p *Page) Resume() []*Entry {
+	var used []*Entry
+	for i := range p.entries {
+		if e := &p.entries[i]; e.pid.Load() != 0 {
+			used = append(used, e)
+			p.next = i + 1
+		}
+	}
+	return used
 }
 
 // oldest is the index of the process that ended first.
@@ -203,6 +218,7 @@ func (e *Entry) Process() Process {
 		Life:       int(e.life.Load()),
 		Generation: int(e.generation.Load()),
 		Restarts:   int(e.restarts.Load()),
+		Port:       int(e.port.Load()),
 		Started:    clock.Time(e.started.Load()),
 		Ended:      clock.Time(e.ended.Load()),
 		Ready:      e.ready.Load() != 0,
@@ -244,6 +260,9 @@ func (e *Entry) End(x proc.Exit) {
 	e.cpu.Store(int64(x.CPU))
 	e.ended.Store(int64(clock.Now()))
 }
+
+// SetPort notes on which port the process listens by itself.
+func (e *Entry) SetPort(port int) { e.port.Store(int64(port)) }
 
 // SetRSSMax notes the most memory that the process has had, in bytes.
 func (e *Entry) SetRSSMax(n int64) { e.rss.Store(n) }

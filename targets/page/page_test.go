@@ -91,6 +91,32 @@ func TestFullPageForgetsWhatEndedFirst(t *testing.T) {
 	}
 }
 
+func TestResumeGoesOnAfterTheLast(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "page")
+	ours, err := Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ours.Close()
+	for i := range 3 {
+		_, e := ours.Add(1, i+1, 1, i)
+		e.Start(proc.ID{PID: i + 1})
+		e.SetPort(1000 + i)
+	}
+	theirs, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theirs.Close()
+	used := theirs.Resume()
+	if len(used) != 3 || used[2].Process().Life != 3 || used[2].Process().Port != 1002 {
+		t.Errorf("%d entries are used", len(used))
+	}
+	if i, _ := theirs.Add(1, 4, 1, 3); i != 3 {
+		t.Errorf("the next entry is %d", i)
+	}
+}
+
 func TestNotAPage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "page")
 	if _, err := Open(path); err == nil {

@@ -1,0 +1,284 @@
+//go:build unix
+
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"time"
+
+	"github.com/hachaos/hachaos/targets/proc"
+)
+
+const (
+	// beatEvery is how often a master tells its standby that it is there, and
+	// missedBeats the silence after which the standby ends it.
+	beatEvery   = 200 * time.Millisecond
+	missedBeats = time.Second
+	// starvedBeats is how often as long a master may be silent that waits for
+	// nothing but a processor.
+	starvedBeats = 5
+	// standbyPause is the time between the end of a standby and the next one.
+	standbyPause = time.Second
+	// standTimeout is how long a standby may take to stand ready, and then to take
+	// over or to leave.
+	standTimeout = 10 * time.Second
+)
+
+// standbyVar is the environment variable that tells a standby what it is.
+const standbyVar = "HACHAOS_STANDBY"
+
+// standbyConfig is what a standby is told.
+type standbyConfig struct {
+	Config   Config        `json:"config"`
+	Will     will          `json:"will"`
+	Master   int           `json:"master"` // pid
+	Slots    int           `json:"slots"`
+	Dir      string        `json:"dir"`
+	Seed     uint64        `json:"seed"`
+	Command  []string      `json:"command"`
+	Standby  []string      `json:"standby"`
+	Lifeline time.Duration `json:"lifeline"`
+}
+
+// standby is the standby as its master sees it.
+type standby struct {
+	*proc.Process
+	wire     *wire
+	slots    []int         // of the listeners that it has
+	standing chan struct{} // closed when it has all that it needs
+	took     chan struct{} // closed when it is master
+}
+
+// keepStandby has a standby at all times, until the cluster stops or is handed
+// over.
+func (m *master) keepStandby() {
+	for {
+		s, err := m.startStandby(m.Standby, m.Command)
+		if err != nil {
+			m.Log.Error("there is no standby", "error", err)
+		} else if m.beat(s) {
+			m.dismiss(s)
+		} else {
+			m.dismiss(s)
+			continue // it lacks a listener
+		}
+		select {
+		case <-m.alone:
+			return
+		case <-m.done:
+			return
+		case <-time.After(standbyPause):
+		}
+	}
+}
+
+// startStandby starts a standby by the given command, which will start workers by
+// another one.
+func (m *master) startStandby(command, workers []string) (s *standby, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("start a standby: %w", err)
+		}
+	}()
+	if err := standbySupported(); err != nil {
+		return nil, err
+	}
+	ours, theirs, err := wirePair()
+	if err != nil {
+		return nil, err
+	}
+	defer theirs.Close()
+	w, files, err := m.bequeath(theirs)
+	if err != nil {
+		ours.close()
+		return nil, err
+	}
+	defer closeAll(files)
+	slots := 0
+	m.ask(func() { slots = len(m.slots) })
+	text, err := json.Marshal(standbyConfig{
+		Config: m.Config, Will: w, Master: os.Getpid(), Slots: slots, Dir: m.Dir, Seed: m.Seed,
+		Command: workers, Standby: command, Lifeline: m.Lifeline,
+	})
+	if err != nil {
+		ours.close()
+		return nil, err
+	}
+	p, err := proc.Start(proc.Command{
+		Path: command[0], Args: command[1:], Env: []string{standbyVar + "=" + string(text)},
+		Stdout: m.Output, Stderr: m.Output, Files: files,
+	})
+	if err != nil {
+		ours.close()
+		return nil, err
+	}
+	s = &standby{Process: p, wire: ours, slots: w.Slots, standing: make(chan struct{}), took: make(chan struct{})}
+	m.wg.Go(func() { s.hear(m.Log) })
+	return s, nil
+}
+
+// hear hears what a standby says until it ends.
+func (s *standby) hear(log *slog.Logger) {
+	_ = s.wire.hear(func(f frame, _ int) error { // it ends when the standby does
+		switch f.kind {
+		case standing:
+			log.Info("a standby is ready", "pid", s.PID())
+			close(s.standing)
+		case took:
+			close(s.took)
+		}
+		return nil
+	})
+}
+
+// beat tells a standby that its master is there, as long as loop is. It returns
+// true when the standby has ended or is to end, false if it is to be replaced
+// because the listeners are others now.
+func (m *master) beat(s *standby) bool {
+	tick := time.NewTicker(beatEvery)
+	defer tick.Stop()
+	for {
+		outdated := false
+		if !m.ask(func() {
+			now, _ := m.dispatch.bequeath()
+			outdated = !slices.Equal(now, s.slots)
+			_ = s.wire.send(frame{kind: beat, x: uint32(len(m.slots))}, -1) // its end is seen below
+		}) {
+			return true
+		}
+		if outdated {
+			return false
+		}
+		select {
+		case <-tick.C:
+		case <-s.Done():
+			m.Log.Warn("the standby ended", "pid", s.PID(), "how", s.Exit().String())
+			return true
+		case <-m.alone:
+			return true
+		case <-m.done:
+			return true
+		}
+	}
+}
+
+// dismiss lets a standby go without taking over, and waits until it has.
+func (m *master) dismiss(s *standby) {
+	_ = s.wire.send(frame{kind: retire}, -1)
+	ctx, cancel := context.WithTimeout(context.Background(), standTimeout)
+	defer cancel()
+	select {
+	case <-s.Done():
+	case <-ctx.Done():
+		s.Kill() // lest it takes over
+	}
+	s.wire.close()
+}
+
+// wirePair returns both ends of a wire, the other one for a child.
+func wirePair() (ours *wire, theirs *os.File, err error) {
+	a, b, err := socketPair(wireSocket)
+	if err != nil {
+		return nil, nil, err
+	}
+	theirs = os.NewFile(uintptr(b), "wire")
+	if ours, err = wireOf(os.NewFile(uintptr(a), "wire")); err != nil {
+		theirs.Close()
+		return nil, nil, err
+	}
+	return ours, theirs, nil
+}
+
+// wireOf owns f.
+func wireOf(f *os.File) (*wire, error) {
+	defer f.Close()
+	conn, err := net.FileConn(f)
+	if err != nil {
+		return nil, fmt.Errorf("use an inherited socket: %w", err)
+	}
+	return newWire(conn.(*net.UnixConn)), nil
+}
+
+// errBusy says that the cluster cannot be handed over just now.
+var errBusy = errors.New("the cluster is being reloaded, handed over or stopped; try again when that is done")
+
+// upgrade hands the cluster over to a standby of another binary. When it returns
+// nil this master has nothing left but answers that it owes.
+func (m *master) upgrade(binary string) error {
+	if _, err := exec.LookPath(binary); err != nil {
+		return fmt.Errorf("upgrade: %w", programError(binary, err))
+	}
+	if len(m.Standby) == 0 {
+		return errors.New("upgrade: this master was not told how to start a standby")
+	}
+	busy := false
+	if !m.ask(func() {
+		if busy = m.stopping || m.reloads.running || m.yielding; !busy {
+			m.yielding = true
+			m.goAlone()
+		}
+	}) || busy {
+		return fmt.Errorf("upgrade: %w", errBusy)
+	}
+	err := m.handOverTo(append([]string{binary}, m.Standby[1:]...), append([]string{binary}, m.Command[1:]...))
+	if err != nil {
+		m.post(func() { m.yielding = false })
+		return fmt.Errorf("upgrade: %w", err)
+	}
+	return nil
+}
+
+func (m *master) handOverTo(command, workers []string) error {
+	s, err := m.startStandby(command, workers)
+	if err != nil {
+		return err
+	}
+	timer := time.NewTimer(standTimeout)
+	defer timer.Stop()
+	select {
+	case <-s.standing:
+	case <-s.Done():
+		return fmt.Errorf("the new binary ended before it was ready: %s", s.Exit())
+	case <-timer.C:
+		m.dismiss(s)
+		return fmt.Errorf("the new binary was not ready within %s", standTimeout)
+	}
+	if h, ok := m.dispatch.(*handoff); ok {
+		ctx, cancel := context.WithTimeout(context.Background(), standTimeout)
+		defer cancel()
+		h.surrender(ctx, func(fd int) error { return s.wire.send(frame{kind: handed}, fd) })
+	}
+	if !m.ask(func() {
+		m.estate.leave()
+		m.control.Close() // who comes from now on waits for the other master
+		m.workers.Close()
+		_ = s.wire.send(frame{kind: take, x: uint32(len(m.slots))}, -1)
+		m.yielded = true
+		m.announce("process %d is to be master", s.PID())
+	}) {
+		return errStopping
+	}
+	select {
+	case <-s.took:
+		return nil
+	case <-s.Done():
+		return fmt.Errorf("the new master ended at once: %s; the workers have no master", s.Exit())
+	}
+}
+
+// goAlone lets the standby go.
+func (m *master) goAlone() {
+	select {
+	case <-m.alone:
+	default:
+		close(m.alone)
+	}
+}

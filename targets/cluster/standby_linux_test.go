@@ -1,0 +1,233 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hachaos/hachaos/targets/proc"
+)
+
+// awaitMaster waits until another process than those in not is master and all
+// workers are ready.
+func (f *fixture) awaitMaster(workers int, not ...int) Status {
+	f.t.Helper()
+	var s Status
+	if !eventually(func() bool {
+		ctx, cancel := timeout()
+		defer cancel()
+		var err error
+		s, err = f.Status(ctx)
+		return err == nil && !slices.Contains(not, s.PID) && s.Ready == workers
+	}) {
+		f.t.Fatalf("no other master came with %d workers; the status is %+v\n%s", workers, s, proc.Tail(f.log, 30))
+	}
+	return s
+}
+
+// awaitStandby waits until the n-th standby of the cluster stands ready.
+func (f *fixture) awaitStandby(n int) {
+	f.t.Helper()
+	if !eventually(func() bool {
+		log, err := os.ReadFile(f.log)
+		return err == nil && strings.Count(string(log), "a standby is ready") >= n
+	}) {
+		f.t.Fatalf("no standby: %s", proc.Tail(f.log, 30))
+	}
+}
+
+// end stops a cluster whose first master is gone.
+func (f *fixture) end() {
+	f.t.Helper()
+	ctx, cancel := timeout()
+	defer cancel()
+	if err := f.Stop(ctx); err != nil {
+		f.t.Error(err)
+	}
+	f.awaitNoProcess()
+	if _, err := os.Stat(f.Dir); !os.IsNotExist(err) {
+		f.t.Errorf("the control directory is left: %v", err)
+	}
+}
+
+func TestStandbyTakesOver(t *testing.T) {
+	for _, dispatch := range dispatches {
+		for _, how := range []string{"SIGKILL", "SIGSTOP"} {
+			t.Run(dispatch+","+how, func(t *testing.T) {
+				t.Parallel()
+				conf := config(3, dispatch, 0)
+				conf.Standby = "passive"
+				f := start(t, masterOptions{Config: conf})
+				before := f.status().pids()
+				f.awaitStandby(1)
+				sig, err := proc.ParseSignal(how)
+				if err != nil {
+					t.Fatal(err)
+				}
+				// On a machine that is very busy its silence may have cost its life already.
+				if err := proc.Signal(f.process.ID(), sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+					t.Fatal(err)
+				}
+				// A frozen master is killed before another one rules.
+				s := f.awaitMaster(3, f.process.PID())
+				if x := f.process.Exit(); x.Signal != "SIGKILL" {
+					t.Errorf("the old master %s", x)
+				}
+				if !slices.Equal(s.pids(), before) {
+					t.Errorf("the workers were %v and are %v", before, s.pids())
+				}
+				ctx, cancel := timeout()
+				defer cancel()
+				for range 10 {
+					if a := <-f.burst(ctx, 1); a.err != nil || a.status != 200 {
+						t.Errorf("under the new master: %+v", a)
+					}
+				}
+				// The new master watches the workers that it took over.
+				f.signal(f.id(2), "SIGKILL")
+				s = f.await("a replacement", func(s Status) bool { return s.Ready == 3 && s.Workers[1].PID != before[1] })
+				if s.Workers[1].Restarts != 1 {
+					t.Errorf("the status is %+v", s)
+				}
+				if err := f.Reload(ctx); err != nil {
+					t.Error(err)
+				}
+				// And it can die as well.
+				f.awaitStandby(2)
+				second := s.PID
+				f.signal(proc.ID{PID: second, Started: started(t, second)}, "SIGKILL")
+				f.awaitMaster(3, f.process.PID(), second)
+				f.end()
+			})
+		}
+	}
+}
+
+func started(t *testing.T, pid int) int64 {
+	t.Helper()
+	info, err := proc.Lookup(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Started
+}
+
+func TestWorkersServeWithoutAMaster(t *testing.T) {
+	for _, dispatch := range []string{"shared", "reuseport"} {
+		t.Run(dispatch, func(t *testing.T) {
+			t.Parallel()
+			conf := config(2, dispatch, 0)
+			conf.Standby = "passive"
+			f := start(t, masterOptions{Config: conf})
+			f.awaitStandby(1)
+			l := f.load(4, false)
+			if !l.after(50) {
+				t.Fatal("no load")
+			}
+			f.signal(f.process.ID(), "SIGKILL")
+			f.awaitMaster(2, f.process.PID())
+			if !l.after(50) {
+				t.Fatal("no load under the new master")
+			}
+			l.end()
+			if lost := l.lost.Load(); lost != 0 {
+				t.Errorf("%d requests were lost: %v", lost, l.errs)
+			}
+			f.end()
+		})
+	}
+}
+
+func TestStandbyDiesAndIsReplaced(t *testing.T) {
+	t.Parallel()
+	conf := config(1, "handoff", 0)
+	conf.Standby = "passive"
+	f := start(t, masterOptions{Config: conf})
+	f.awaitStandby(1)
+	table, err := proc.ReadTable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	worker := f.id(1)
+	for _, p := range table.OfRun(f.run, []proc.ID{f.process.ID()}) {
+		if p.ID != f.process.ID() && p.ID != worker {
+			f.signal(p.ID, "SIGKILL")
+		}
+	}
+	f.awaitStandby(2)
+	f.signal(f.process.ID(), "SIGKILL")
+	f.awaitMaster(1, f.process.PID())
+	f.end()
+}
+
+func TestStandbyKnowsTheScale(t *testing.T) {
+	t.Parallel()
+	conf := config(1, "reuseport", 0)
+	conf.Standby = "passive"
+	f := start(t, masterOptions{Config: conf})
+	f.awaitStandby(1)
+	ctx, cancel := timeout()
+	defer cancel()
+	if err := f.Scale(ctx, 3); err != nil {
+		t.Fatal(err)
+	}
+	f.awaitStandby(2) // which has the new listeners
+	f.signal(f.process.ID(), "SIGKILL")
+	f.awaitMaster(3, f.process.PID())
+	f.end()
+}
+
+func TestUpgradeLosesNothing(t *testing.T) {
+	for _, dispatch := range dispatches {
+		for _, keepalive := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s,keepalive=%v", dispatch, keepalive), func(t *testing.T) {
+				t.Parallel()
+				f := start(t, masterOptions{Config: config(2, dispatch, 0)})
+				self, err := os.Executable()
+				if err != nil {
+					t.Fatal(err)
+				}
+				silent := f.dial()
+				defer silent.Close()
+				l := f.load(6, keepalive)
+				ctx, cancel := timeout()
+				defer cancel()
+				masters := []int{f.process.PID()}
+				for range 3 {
+					if !l.after(100) {
+						t.Fatal("no load")
+					}
+					if err := f.Upgrade(ctx, self); err != nil {
+						t.Fatal(err)
+					}
+					masters = append(masters, f.awaitMaster(2, masters...).PID)
+				}
+				if !l.after(100) {
+					t.Fatal("no load after the upgrades")
+				}
+				l.end()
+				if lost := l.lost.Load(); lost != 0 {
+					t.Errorf("%d of %d requests were lost: %v", lost, lost+l.good.Load(), l.errs)
+				}
+				if dispatch == "handoff" { // a client that has said nothing yet moves along
+					if _, err := fmt.Fprint(silent, "GET /live HTTP/1.1\r\nHost: test\r\n\r\n"); err != nil {
+						t.Error(err)
+					}
+					if n, err := silent.Read(make([]byte, 1)); n != 1 {
+						t.Errorf("a client that was silent so far: %v", err)
+					}
+				}
+				if err := f.Upgrade(ctx, "/no/such/binary"); err == nil || err.Error() != "upgrade: start /no/such/binary: there is no such program" {
+					t.Errorf("an upgrade to nothing: %v", err)
+				}
+				if err := f.Upgrade(ctx, "/bin/true"); err == nil || !strings.HasPrefix(err.Error(), "upgrade: the new binary ended before it was ready: exit status 0") {
+					t.Errorf("an upgrade to what is no hachaos: %v", err)
+				}
+				f.end()
+			})
+		}
+	}
+}
