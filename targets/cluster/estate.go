@@ -29,38 +29,41 @@ type estate struct {
 }
 
 // found opens everything for the first master in a control directory.
-func (o *Options) found() (e *estate, err error) {
+func (o *Options) found() (*estate, error) {
 	c, err := claimDir(o.Dir)
 	if err != nil {
 		return nil, err
 	}
-	e = &estate{claim: c}
-	defer func() {
-		if err != nil {
-			e.close()
-		}
-	}()
-	if e.ln, err = listen(o.Listen); err != nil {
+	e := &estate{claim: c}
+	if err := e.open(o); err != nil {
+		e.close()
 		return nil, err
+	}
+	return e, nil
+}
+
+func (e *estate) open(o *Options) (err error) {
+	if e.ln, err = listen(o.Listen); err != nil {
+		return err
 	}
 	e.address = e.ln.Addr().String()
 	if e.page, err = page.Create(PageFile(o.Dir)); err != nil {
-		return nil, err
+		return err
 	}
 	a, err := newAdmin(o.Admin)
 	if err != nil {
-		return nil, fmt.Errorf("admin address: %w", err)
+		return fmt.Errorf("admin address: %w", err)
 	}
 	if a != nil {
 		e.admin = a.ln
 	}
 	if e.control, err = listenUnix("unix", controlSocket(o.Dir)); err != nil {
-		return nil, err
+		return err
 	}
 	if e.workers, err = listenUnix(wireNetwork, workerSocket(o.Dir)); err != nil {
-		return nil, err
+		return err
 	}
-	return e, nil
+	return nil
 }
 
 // close lets everything go. What was closed before, or cannot be removed, does

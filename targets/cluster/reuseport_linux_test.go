@@ -43,7 +43,7 @@ func TestReuseportSparesASlotWithoutWorker(t *testing.T) {
 func TestReuseportSharesItsPortWithNoOther(t *testing.T) {
 	t.Parallel()
 	f := start(t, masterOptions{Config: config(1, "reuseport", 0)})
-	o := Options{Config: config(1, "reuseport", 0), Listen: f.address, Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)}
+	o := Options{Config: config(1, "reuseport", 0), Listen: f.address, Dir: f.Dir + "2", Log: slog.New(slog.DiscardHandler)}
 	o.setDefaults()
 	if _, err := o.found(); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("a second master on the same port: %v", err)
