@@ -93,6 +93,7 @@ func (t *text) report(r *Report) {
 	t.availability(r)
 	t.uptime(r)
 	t.latency(r)
+	t.shares(r)
 	t.budget(r.Budget)
 	t.projection(r.Projection)
 	t.proxies(r)

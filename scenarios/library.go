@@ -27,6 +27,7 @@ var libraryOrder = []string{
 	"steady", "worker-crash", "random-exit", "single-crash", "single-restart",
 	"cluster-no-restart", "rolling-reload", "freeze", "proxy-retry", "single-vs-cluster", "balancing",
 	"flaky-network",
+	"slow-worker", "weights", "backup", "sticky", "overload", "overload-limited",
 }
 
 // Library lists the built-in scenarios.

@@ -40,7 +40,8 @@ type Options struct {
 	Entry   *page.Entry // where it counts
 
 	MaxInFlight int           // requests that it works on at once; 0: no limit
-	Wait        time.Duration // how long one on a kept connection waits for that
+	MaxWaiting  int           // requests on kept connections that wait for that; 0: no limit
+	Wait        time.Duration // how long one does
 
 	Requests *page.Requests      // what it answered is counted here; nil: somebody else counts
 	Getenv   func(string) string // tells the dependencies' URLs; nil: os.Getenv
@@ -92,10 +93,13 @@ func New(o Options) *App {
 	if o.Getenv == nil {
 		o.Getenv = os.Getenv
 	}
+	if s := o.Config.Slow; s != nil && s.Worker == o.Slot {
+		o.Config.Wait += s.Wait
+	}
 	a := &App{
 		config:    o.Config,
 		processor: NewProcessor(o.Threads, &o.Entry.Busy),
-		room:      newRoom(o.MaxInFlight, o.Wait),
+		room:      newRoom(o.MaxInFlight, o.MaxWaiting, o.Wait),
 		entry:     o.Entry,
 		requests:  o.Requests,
 		slot:      o.Slot,

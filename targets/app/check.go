@@ -34,6 +34,14 @@ func (c *Config) SetDefaults() {
 // Check reports what is wrong with c; path is that of a key in it, such as
 // "crash.after".
 func (c *Config) Check(report func(path, message string)) {
+	if s := c.Slow; s != nil {
+		if s.Worker < 1 {
+			report("slow.worker", "worker is the number of a slot from 1")
+		}
+		if s.Wait <= 0 {
+			report("slow.wait", "wait must be longer than 0s")
+		}
+	}
 	for _, d := range []struct {
 		key string
 		v   units.Duration

@@ -12,6 +12,7 @@ type Config struct {
 	Wait    units.Duration `yaml:"wait" json:"wait,omitempty" jsonschema:"description=Time that each request to / waits before it works: something slow that needs no processor,default=0s"`
 	Start   units.Duration `yaml:"start" json:"start,omitempty" jsonschema:"description=Time that each process takes before it serves: an application that loads and connects first,default=0s"`
 	Leak    units.Bytes    `yaml:"leak" json:"leak,omitempty" jsonschema:"description=Memory that each request to / takes and never gives back,default=0"`
+	Slow    *Slow          `yaml:"slow" json:"slow,omitempty" jsonschema:"description=One worker of a cluster is slower than the others"`
 	Crash   *Crash         `yaml:"crash" json:"crash,omitempty" jsonschema:"description=Each process ends itself after a random time"`
 	Compute string         `yaml:"compute" json:"compute,omitempty" jsonschema:"description=Where /compute computes: in the request or in a child process,enum=inline,enum=child,default=inline"`
 	Ready   string         `yaml:"ready" json:"ready,omitempty" jsonschema:"description=What /ready looks at: the process alone or its dependencies too,enum=shallow,enum=deep,default=shallow"`
@@ -37,4 +38,11 @@ type Cache struct {
 	LocalTTL     units.Duration `yaml:"local_ttl" json:"local_ttl,omitempty" jsonschema:"description=How long each process keeps an answer in memory (left out: not at all)"`
 	TTL          units.Duration `yaml:"ttl" json:"ttl,omitempty" jsonschema:"description=How long Redis keeps an answer (left out: not at all)"`
 	SingleFlight bool           `yaml:"single_flight" json:"single_flight,omitempty" jsonschema:"description=Whether of several requests for the same key only one asks further,default=false"`
+}
+
+// Slow lets the worker in one slot wait longer than the others with each
+// request to /: one whose machine is worse, or shared.
+type Slow struct {
+	Worker int            `yaml:"worker" json:"worker" jsonschema:"required,description=Slot of the worker from 1,minimum=1"`
+	Wait   units.Duration `yaml:"wait" json:"wait" jsonschema:"required,description=Time that each request to / waits there in addition"`
 }

@@ -11,16 +11,18 @@ import (
 // for a place before it is read, so that somebody else may take it; a request on
 // a kept one waits here, for a while.
 type room struct {
-	places *Processor
-	wait   time.Duration
+	places  *Processor
+	wait    time.Duration
+	most    int64 // that may wait; 0: no limit
+	waiting atomic.Int64
 }
 
 // newRoom returns the nil room, which has no bound, for 0 places.
-func newRoom(places int, wait time.Duration) *room {
+func newRoom(places, most int, wait time.Duration) *room {
 	if places <= 0 {
 		return nil
 	}
-	return &room{NewProcessor(places, new(atomic.Int64)), wait}
+	return &room{places: NewProcessor(places, new(atomic.Int64)), most: int64(most), wait: wait}
 }
 
 func (r *room) leave() {
@@ -54,14 +56,25 @@ func (a *App) enter(w http.ResponseWriter, r *http.Request, arrival *Arrival) bo
 	if a.room == nil || arrival.takePlace() != nil {
 		return true
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), a.room.wait)
-	defer cancel()
-	if a.room.places.Acquire(ctx) == nil {
+	if a.room.acquire(r.Context()) {
 		return true
 	}
 	w.Header().Set("Retry-After", "1")
 	a.answer(w, http.StatusServiceUnavailable, "too many requests are in flight\n")
 	return false
+}
+
+// acquire waits for a place; false says that there is none in time, or that too
+// many wait already.
+func (r *room) acquire(ctx context.Context) bool {
+	if n := r.waiting.Add(1); r.most > 0 && n > r.most {
+		r.waiting.Add(-1)
+		return false
+	}
+	defer r.waiting.Add(-1)
+	ctx, cancel := context.WithTimeout(ctx, r.wait)
+	defer cancel()
+	return r.places.Acquire(ctx) == nil
 }
 
 // takePlace passes the connection's place to the caller; nil if it has none.

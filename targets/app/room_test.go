@@ -34,7 +34,18 @@ func TestRoomBoundsRequests(t *testing.T) {
 	if w := get("/live"); w.Code != http.StatusOK {
 		t.Errorf("/live without a place: %d", w.Code)
 	}
-	arrival.Blocked() // its client is silent: the place is free
+	full := New(Options{Threads: 4, Entry: entry, MaxInFlight: 1, MaxWaiting: 1, Wait: time.Hour})
+	full.room.waiting.Add(1)
+	if _, err := full.Arrive(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	full.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	if w.Code != http.StatusServiceUnavailable {
+		t.Errorf("with too many in line: %d", w.Code)
+	}
+	entry.Busy.Add(-1) // of the arrival that is left there
+	arrival.Blocked()  // its client is silent: the place is free
 	arrival.End()
 	for range 2 {
 		if w := get("/"); w.Code != http.StatusOK {

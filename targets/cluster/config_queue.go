@@ -8,10 +8,11 @@ import (
 
 // Queue bounds the line in which connections wait for a worker of handoff. Who
 // finds it full, or has been in it for Timeout, is answered 503 with
-// Retry-After.
+// Retry-After. With max_in_flight it also bounds the line in each worker of
+// requests on kept connections, whatever the dispatch.
 type Queue struct {
 	Size    int            `yaml:"size" json:"size,omitempty" jsonschema:"description=Connections that may wait,minimum=1,default=1024"`
-	Timeout units.Duration `yaml:"timeout" json:"timeout,omitempty" jsonschema:"description=How long one may wait; also how long a request on a kept connection may wait for max_in_flight,default=5s"`
+	Timeout units.Duration `yaml:"timeout" json:"timeout,omitempty" jsonschema:"description=How long one may wait,default=5s"`
 }
 
 func (c *Config) setQueueDefaults() {

@@ -48,7 +48,7 @@ func (m *master) spawn(s *slot) (*worker, error) {
 		Slot: s.number, Life: s.lives, Index: index,
 		Socket: workerSocket(m.Dir), Address: m.address, Dispatch: m.Config.Dispatch,
 		App: m.Config.App, Threads: m.Config.Threads, Seed: m.Seed,
-		MaxInFlight: m.Config.MaxInFlight, QueueTimeout: m.Config.Queue.Timeout.Std(),
+		MaxInFlight: m.Config.MaxInFlight, QueueSize: m.Config.Queue.Size, QueueTimeout: m.Config.Queue.Timeout.Std(),
 		KillTimeout: m.Config.KillTimeout.Std(), Lifeline: m.Lifeline, Reject: m.Config.Drain.Mode == "reject",
 	}
 	if err := m.program(&config); err != nil {

@@ -44,6 +44,7 @@ type workerConfig struct {
 	Threads      int           `json:"threads"`
 	Seed         uint64        `json:"seed"`
 	MaxInFlight  int           `json:"max_in_flight"`
+	QueueSize    int           `json:"queue_size"`
 	QueueTimeout time.Duration `json:"queue_timeout"`
 	KillTimeout  time.Duration `json:"kill_timeout"`
 	Lifeline     time.Duration `json:"lifeline"`
@@ -106,7 +107,7 @@ func newWorkerProcess(c workerConfig, entry *page.Entry, requests *page.Requests
 		workerConfig: c, entry: entry, log: log, link: newLink(c, log),
 		app: app.New(app.Options{
 			Config: c.App, Threads: c.Threads, Seed: c.Seed, Slot: c.Slot, Life: c.Life, Entry: entry,
-			MaxInFlight: c.MaxInFlight, Wait: c.QueueTimeout, Requests: requests, Notes: note.FromEnv(),
+			MaxInFlight: c.MaxInFlight, MaxWaiting: c.QueueSize, Wait: c.QueueTimeout, Requests: requests, Notes: note.FromEnv(),
 		}),
 	}
 }
