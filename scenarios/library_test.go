@@ -34,7 +34,7 @@ func TestLibraryIsValid(t *testing.T) {
 				t.Errorf("summary %q", e.Summary)
 			}
 			duration, known := s.Duration()
-			if !known || duration < 6*time.Second || duration > 16*time.Second {
+			if !known || duration < time.Second || duration > 16*time.Second {
 				t.Errorf("lasts %v", duration)
 			}
 			if len(s.SLO) == 0 || s.Budget == nil {
@@ -49,6 +49,7 @@ func TestLibraryIsValid(t *testing.T) {
 			}
 		})
 	}
+	slices.Sort(stored) // without their endings, unlike the files
 	slices.Sort(listed)
 	if !slices.Equal(stored, listed) {
 		t.Errorf("stored are %q, listed %q", stored, listed)
