@@ -30,7 +30,8 @@ type Cluster struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	main     *proc.Process
+	main     *proc.Process // the first master
+	head     head
 	url      string
 	counters *counters
 	stopping chan struct{}
@@ -69,6 +70,7 @@ func (c *Cluster) Start(ctx context.Context) error {
 		return fmt.Errorf("start the cluster: %w", err)
 	}
 	c.url = ready.URL()
+	c.head.set(c.main.ID(), false)
 	p, err := page.Open(cluster.PageFile(c.dir))
 	if err != nil {
 		c.main.Stop(ctx)
@@ -78,7 +80,7 @@ func (c *Cluster) Start(ctx context.Context) error {
 	watching, cancel := context.WithCancel(context.Background())
 	c.cancel = cancel
 	c.wg.Go(func() { c.watch(watching) })
-	c.wg.Go(c.await)
+	c.wg.Go(func() { c.await(watching) })
 	return nil
 }
 
@@ -130,15 +132,22 @@ func (c *Cluster) launch(ctx context.Context) (cluster.Ready, error) {
 	return ready, withTail(fmt.Errorf("the master ended before it listened: %s", c.main.Exit()), c.log)
 }
 
-// watch passes on what the master says of its workers.
+// watchEvery is the time between two attempts to watch a master.
+const watchEvery = 5 * time.Millisecond
+
+// watch passes on what each master says of its workers.
 func (c *Cluster) watch(ctx context.Context) {
 	for ctx.Err() == nil {
-		err := c.client.Watch(ctx, func(change cluster.Change) error {
+		// Its end is seen elsewhere.
+		_ = c.client.Watch(ctx, func(change cluster.Change) error {
 			c.observe(Change{At: change.At, Ready: change.Ready, Source: "cluster", What: change.What})
 			return nil
 		})
-		if err == nil || errors.Is(err, cluster.ErrNoMaster) {
+		select {
+		case <-time.After(watchEvery):
+		case <-c.done:
 			return
+		case <-ctx.Done():
 		}
 	}
 }
@@ -149,25 +158,37 @@ func (c *Cluster) observe(change Change) {
 	}
 }
 
-// await waits for the master's end.
-func (c *Cluster) await() {
+// await waits for the end of the last master.
+func (c *Cluster) await(ctx context.Context) {
 	exit := c.main.Exit()
-	select {
-	case <-c.stopping:
-		return
-	default:
+	how := inWords(exit)
+	for {
+		select {
+		case <-c.stopping:
+			return
+		default:
+		}
+		c.observe(Change{At: clock.Now(), Ready: c.serving(), Source: "cluster", What: fmt.Sprintf("the master (pid %d) %s", c.head.get().PID, how)})
+		if !c.succeed(ctx) {
+			close(c.done)
+			return
+		}
+		c.head.await(ctx)
+		how = "ended"
 	}
-	// Workers that accept for themselves do so without a master, for a while.
-	ready := 0
+}
+
+// serving is how many workers accept for themselves without a master, for a
+// while.
+func (c *Cluster) serving() (n int) {
 	if c.config.Dispatch == "shared" || c.config.Dispatch == "reuseport" {
 		for _, w := range c.counters.workers() {
 			if w.Ready {
-				ready++
+				n++
 			}
 		}
 	}
-	c.observe(Change{At: clock.Now(), Ready: ready, Source: "cluster", What: fmt.Sprintf("the master (pid %d) %s", c.main.PID(), inWords(exit))})
-	close(c.done)
+	return n
 }
 
 // URL implements [Target].
@@ -197,6 +218,7 @@ func (c *Cluster) Stop(ctx context.Context) error {
 		c.counters.usages() // while they can be measured
 		close(c.stopping)
 		err = stopMain(ctx, c.main)
+		err = errors.Join(err, c.head.stop(ctx))
 		for _, w := range c.counters.workers() {
 			// One that has just ended by itself is what was wanted.
 			_ = proc.Signal(w.ID, os.Kill)
@@ -211,17 +233,13 @@ func (c *Cluster) Stop(ctx context.Context) error {
 // Log is the file that the output of master and workers goes to.
 func (c *Cluster) Log() string { return c.log }
 
-// Main returns the master; false if it has ended.
+// Main returns the master; false if it has ended and has no successor yet.
 func (c *Cluster) Main() (proc.ID, bool) {
 	if c.main == nil {
 		return proc.ID{}, false
 	}
-	select {
-	case <-c.main.Done():
-		return proc.ID{}, false
-	default:
-		return c.main.ID(), true
-	}
+	id := c.head.get()
+	return id, alive(id)
 }
 
 // Slots is the number of workers that the cluster is to have.
@@ -263,12 +281,17 @@ func (c *Cluster) Status(ctx context.Context) (cluster.Status, error) { return c
 // Usages returns what each process that ever ran has used, the master first.
 func (c *Cluster) Usages() []Usage {
 	usages := c.counters.usages()
-	if _, alive := c.Main(); !alive {
+	if c.main == nil {
+		return usages
+	}
+	select {
+	case <-c.main.Done():
 		for i := range usages {
 			if usages[i].PID == c.main.PID() {
 				usages[i].CPU = c.main.Exit().CPU
 			}
 		}
+	default:
 	}
 	return usages
 }

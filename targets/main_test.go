@@ -43,6 +43,8 @@ func hachaos(args []string) error {
 		return app.RunSingle(context.Background(), os.Stdin, os.Stdout, log)
 	case "worker":
 		return runWorker(log)
+	case "standby":
+		return runStandby(log)
 	case "tree":
 		return runTree()
 	}

@@ -15,6 +15,8 @@ import (
 
 func runWorker(log *slog.Logger) error { return cluster.RunWorker(context.Background(), log) }
 
+func runStandby(log *slog.Logger) error { return cluster.RunStandby(context.Background(), log) }
+
 func runMaster(args []string, log *slog.Logger) error {
 	f, err := parseClusterFlags(args)
 	if err != nil {
@@ -25,7 +27,7 @@ func runMaster(args []string, log *slog.Logger) error {
 		return err
 	}
 	o := cluster.Options{
-		Listen: f.listen, Dir: f.dir, Seed: f.seed, Command: []string{os.Args[0], "worker"},
+		Listen: f.listen, Dir: f.dir, Seed: f.seed, Command: []string{os.Args[0], "worker"}, Standby: []string{os.Args[0], "standby"},
 		Ready: os.NewFile(uintptr(f.readyFD), "ready"), Log: log, Lifeline: time.Minute,
 	}
 	if err := json.Unmarshal(text, &o.Config); err != nil {

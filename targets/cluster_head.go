@@ -1,0 +1,108 @@
+package targets
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/hachaos/hachaos/targets/proc"
+)
+
+const (
+	// headEvery is the time between two looks at a master that is no child.
+	headEvery = 5 * time.Millisecond
+	// successionTimeout is how long a standby may take until it answers as master.
+	successionTimeout = 15 * time.Second
+)
+
+// head is the process that is master now: the first one, or a standby that
+// followed it and is no child of this process.
+type head struct {
+	mu   sync.Mutex
+	id   proc.ID
+	heir bool
+}
+
+func (h *head) get() proc.ID {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.id
+}
+
+func (h *head) set(id proc.ID, heir bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.id, h.heir = id, heir
+}
+
+// await waits until the process has ended, or ctx.
+func (h *head) await(ctx context.Context) {
+	tick := time.NewTicker(headEvery)
+	defer tick.Stop()
+	for id := h.get(); alive(id); {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// stop asks an heir to end, waits, and kills it when ctx ends.
+func (h *head) stop(ctx context.Context) error {
+	h.mu.Lock()
+	id, heir := h.id, h.heir
+	h.mu.Unlock()
+	if !heir || !alive(id) {
+		return nil
+	}
+	terminate, err := proc.ParseSignal("SIGTERM")
+	if err != nil {
+		return err
+	}
+	_ = proc.Signal(id, terminate) // one that has just ended is as good
+	if thaw, err := proc.ParseSignal("SIGCONT"); err == nil {
+		_ = proc.Signal(id, thaw)
+	}
+	h.await(ctx)
+	if !alive(id) {
+		return nil
+	}
+	_ = proc.Signal(id, os.Kill)
+	return fmt.Errorf("the master (pid %d) had not ended in time after SIGTERM and was killed", id.PID)
+}
+
+func alive(id proc.ID) bool {
+	now, err := proc.Lookup(id.PID)
+	return err == nil && now.ID == id && !now.Zombie
+}
+
+// succeed waits until another process than the one that ended is master; false
+// says that there will be none.
+func (c *Cluster) succeed(ctx context.Context) bool {
+	if c.config.Standby == "none" {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, successionTimeout)
+	defer cancel()
+	last := c.head.get()
+	tick := time.NewTicker(headEvery)
+	defer tick.Stop()
+	for {
+		if status, err := c.client.Status(ctx); err == nil && status.PID != last.PID {
+			if info, err := proc.Lookup(status.PID); err == nil {
+				c.head.set(info.ID, true)
+				return true
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-c.stopping:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
+}

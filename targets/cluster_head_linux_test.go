@@ -1,0 +1,59 @@
+package targets
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hachaos/hachaos/targets/proc"
+)
+
+func TestClusterGoesOnUnderItsStandby(t *testing.T) {
+	for _, dispatch := range []string{"handoff", "shared"} {
+		t.Run(dispatch, func(t *testing.T) {
+			config := clusterConfig(dispatch)
+			config.Standby = "passive"
+			s := newStage(t)
+			target := NewCluster(config, s.Options)
+			s.play(target)
+			s.awaitReady(2)
+			s.await("a standby", func() bool {
+				log, err := os.ReadFile(target.Log())
+				return err == nil && strings.Contains(string(log), "a standby is ready")
+			})
+			before, err := target.Workers()
+			if err != nil {
+				t.Fatal(err)
+			}
+			first, _ := target.Main()
+			if err := proc.Signal(first, os.Kill); err != nil {
+				t.Fatal(err)
+			}
+			s.await("another master", func() bool {
+				now, alive := target.Main()
+				return alive && now != first
+			})
+			s.await("the master's end to be told", func() bool {
+				return slices.ContainsFunc(s.seen(), func(c Change) bool { return strings.HasSuffix(c.What, "was killed by SIGKILL") })
+			})
+			s.awaitReady(2)
+			after, err := target.Workers()
+			if err != nil || !slices.EqualFunc(before, after, func(a, b Worker) bool { return a.ID == b.ID }) {
+				t.Errorf("the workers were %+v and are %+v, %v", before, after, err)
+			}
+			if err := target.Reload(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if _, err := get(t.Context(), target.URL()); err != nil {
+				t.Error(err)
+			}
+			select {
+			case <-target.Done():
+				t.Errorf("the target has ended: %v", target.Err())
+			default:
+			}
+			s.stop(target)
+		})
+	}
+}
