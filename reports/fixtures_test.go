@@ -172,8 +172,8 @@ func dependentRun() Run {
 	for i := range 4 {
 		at := float64(i) / 100
 		run.Events = append(run.Events,
-			Event{AtS: 3.02 + at, Source: "cache", What: fmt.Sprintf("breaker opens after 5 failures in a row: read tcp 127.0.0.1:%d: connection reset by peer", 4001+i)},
-			Event{AtS: 5.5 + at, Source: "cache", What: "breaker closes"})
+			Event{AtS: 3.02 + at, Source: "cache", What: fmt.Sprintf("worker %d: breaker opens after 5 failures in a row: read tcp 127.0.0.1:%d: connection reset by peer", i+1, 4001+i)},
+			Event{AtS: 5.5 + at, Source: "cache", What: fmt.Sprintf("worker %d: breaker closes", i+1)})
 	}
 	run.Events = append(run.Events,
 		Event{AtS: 8.001, Source: "db", What: "node-1 (pid 4711) ended: killed by SIGKILL"},

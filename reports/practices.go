@@ -181,9 +181,9 @@ func circuitBreaker(r *Report) Practice {
 	}
 	for _, e := range r.Events {
 		switch {
-		case strings.HasPrefix(e.What, "breaker opens"):
+		case strings.Contains(e.What, "breaker opens"):
 			opened++
-		case strings.HasPrefix(e.What, "breaker closes"):
+		case strings.Contains(e.What, "breaker closes"):
 			closed++
 		}
 	}

@@ -99,7 +99,8 @@ func (t *text) events(r *Report) {
 		if !slices.Contains(ofTarget, e.Source) {
 			// Several processes tell the same of a dependency, each with figures of its own.
 			e.What = e.Source + ": " + e.What
-			what, kind = e.What, figures.ReplaceAllString(e.What, "#")
+			what = numbered.ReplaceAllString(e.What, "$1")
+			kind = figures.ReplaceAllString(what, "#")
 		}
 		i := slices.IndexFunc(groups, func(g *eventGroup) bool { return g.kind == kind })
 		if i < 0 {
