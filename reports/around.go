@@ -66,15 +66,22 @@ func (t *text) proxies(r *Report) {
 // one.
 func proxyFaults(p Proxy) string {
 	var texts, ids []string
-	acted := map[string]int64{}
+	acted, connections := map[string]int64{}, map[string]int64{}
 	for _, f := range p.Faults {
 		if !slices.Contains(ids, f.Fault) {
 			ids = append(ids, f.Fault)
 		}
-		acted[f.Fault] = max(acted[f.Fault], f.Connections)
+		acted[f.Fault] += f.Actions
+		connections[f.Fault] = max(connections[f.Fault], f.Connections)
 	}
 	for _, id := range ids {
-		texts = append(texts, fmt.Sprintf("%s acted on %s", clean(id), units.FormatCount(acted[id])))
+		what := countOf(connections[id], "connection")
+		if acted[id] > connections[id] {
+			what = fmt.Sprintf("%s times on %s", units.FormatCount(acted[id]), what)
+		} else {
+			what = "on " + what
+		}
+		texts = append(texts, clean(id)+" acted "+what)
 	}
 	return strings.Join(texts, ", ")
 }
