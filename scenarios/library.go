@@ -25,7 +25,7 @@ type Entry struct {
 // read: the baseline, then what breaks more and more.
 var libraryOrder = []string{
 	"steady", "worker-crash", "random-exit", "single-crash", "single-restart", "cluster-no-restart",
-	"rolling-reload", "freeze", "proxy-retry", "single-vs-cluster", "balancing", "flaky-network", "slow-worker",
+	"rolling-reload", "freeze", "master-kill", "proxy-retry", "single-vs-cluster", "balancing", "flaky-network", "slow-worker",
 	"weights", "backup", "sticky", "overload", "overload-limited", "redis-cut", "redis-slow", "redis-errors",
 	"breaker-off", "breaker-on", "retry-window", "payments-down", "sessions-in-memory", "sessions-in-redis",
 	"compute-inline", "compute-child",
