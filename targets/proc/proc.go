@@ -36,6 +36,9 @@ type Command struct {
 	// signals and of signals to this process's group. Without it, it gets a
 	// process group of its own within this session.
 	Session bool
+	// User is the name of the user that it runs as; "" is this process's own.
+	// Only root can choose, and only on Unix.
+	User string
 }
 
 // Process is a running or ended child of this process.
@@ -62,6 +65,11 @@ func Start(c Command) (*Process, error) {
 	}
 	cmd.ExtraFiles = c.Files
 	detach(cmd, c.Session)
+	if c.User != "" {
+		if err := become(cmd, c.User); err != nil {
+			return nil, fmt.Errorf("start %s: %w", c.Path, err)
+		}
+	}
 	if err := cmd.Start(); err != nil {
 		return nil, startError(c, err)
 	}

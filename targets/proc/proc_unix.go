@@ -5,7 +5,9 @@ package proc
 import (
 	"os"
 	"os/exec"
+	"os/user"
 	"runtime"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -24,6 +26,24 @@ var signals = map[string]syscall.Signal{
 
 func detach(cmd *exec.Cmd, session bool) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: session, Setpgid: !session}
+}
+
+// become lets a process run as another user, without this one's groups.
+func become(cmd *exec.Cmd, name string) error {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return err
+	}
+	uid, err := strconv.ParseUint(u.Uid, 10, 32)
+	if err != nil {
+		return err
+	}
+	gid, err := strconv.ParseUint(u.Gid, 10, 32)
+	if err != nil {
+		return err
+	}
+	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	return nil
 }
 
 func thaw(p *Process) error { return p.Signal(syscall.SIGCONT) }

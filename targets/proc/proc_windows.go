@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"syscall"
@@ -13,6 +14,10 @@ var signals = map[string]syscall.Signal{"SIGKILL": syscall.SIGKILL}
 
 func detach(cmd *exec.Cmd, _ bool) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
+}
+
+func become(_ *exec.Cmd, name string) error {
+	return fmt.Errorf("run as %s: Windows cannot", name)
 }
 
 func thaw(*Process) error { return nil }
