@@ -43,6 +43,7 @@ type Backend struct {
 	url     string
 	replica string
 	stopped bool
+	last    []func() // what is closed when all has ended
 
 	observing sync.Mutex
 	ctx       context.Context // ends when the dependency is stopped
@@ -112,8 +113,14 @@ func (b *Backend) Stop(ctx context.Context) error {
 	}
 	wg.Wait()
 	b.wg.Wait()
+	for _, f := range b.last {
+		f()
+	}
 	return nil
 }
+
+// atStop lets f run once nothing of the dependency does any more.
+func (b *Backend) atStop(f func()) { b.last = append(b.last, f) }
 
 // Name is the dependency's name.
 func (b *Backend) Name() string { return b.name }

@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/hachaos/hachaos/loadgen/clock"
 	"github.com/hachaos/hachaos/reports/units"
@@ -11,6 +12,9 @@ import (
 // Undo reverts a fault. It may be called once; nothing needs it once the
 // dependency was stopped.
 type Undo func(ctx context.Context) error
+
+// patience bounds what has to wait for other servers.
+const patience = 30 * time.Second
 
 type promoter interface {
 	promote(ctx context.Context) error
@@ -37,6 +41,8 @@ func (b *Backend) Promote(ctx context.Context) error {
 	if !ok {
 		return fmt.Errorf("promote dependency %s: %w", b.name, b.incapable("has no replica that could be promoted"))
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	if err := p.promote(ctx); err != nil {
 		return fmt.Errorf("promote dependency %s: %w", b.name, err)
 	}
@@ -96,7 +102,9 @@ func (b *Backend) StopNode(ctx context.Context, name string) (Undo, error) {
 
 // StartNode starts a node again that was stopped or killed, and returns once it
 // answers. It keeps what it had written, except an embedded Redis, which is
-// empty; a PostgreSQL whose place another took comes back as its replica.
+// empty. A PostgreSQL whose place another took comes back as its replica; such
+// a Redis too, once its cluster or its sentinels tell it to, which takes the
+// sentinels up to 10 s: until then it takes writes that will be lost.
 func (b *Backend) StartNode(ctx context.Context, name string) error {
 	n, err := b.node(name)
 	if err != nil {

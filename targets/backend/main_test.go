@@ -216,3 +216,17 @@ func (s *stage) kill(b *backend.Backend, role backend.Role) backend.Node {
 	}
 	return nodes[0]
 }
+
+// freeze stops every process of a node.
+func (s *stage) freeze(b *backend.Backend, node string) {
+	s.t.Helper()
+	stop, err := proc.ParseSignal("SIGSTOP")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, id := range b.Processes(node) {
+		if err := proc.Signal(id, stop); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}

@@ -80,3 +80,15 @@ func (b *Backend) Processes(node string) []proc.ID {
 	}
 	return nil
 }
+
+func (b *Backend) setRole(n *node, role Role) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n.role = role
+}
+
+func (b *Backend) roleOf(n *node) Role {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return n.role
+}

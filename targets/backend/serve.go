@@ -40,9 +40,10 @@ type service interface {
 
 // services are the kinds that can be embedded, and how each begins to listen.
 var services = map[string]func(Setup) (service, error){
-	"redis": serveRedis,
-	"http":  serveHTTP,
-	"tcp":   serveTCP,
+	"redis":    serveRedis,
+	"postgres": servePostgres,
+	"http":     serveHTTP,
+	"tcp":      serveTCP,
 }
 
 // Serve is the process of an embedded dependency of a kind. It ends with ctx,

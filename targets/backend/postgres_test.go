@@ -1,0 +1,345 @@
+package backend_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hachaos/hachaos/targets/backend"
+	"github.com/jackc/pgx/v5"
+)
+
+// needPostgres skips a test on a machine without PostgreSQL, and fails it in
+// CI, which installs it.
+func needPostgres(t *testing.T) {
+	t.Helper()
+	if found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres"); len(found) > 0 {
+		return
+	}
+	if _, err := exec.LookPath("postgres"); err == nil {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatal("PostgreSQL is not installed, although CI installs it (.ci/needs)")
+	}
+	t.Skip("PostgreSQL is not installed")
+}
+
+// query runs one statement on a connection of its own and returns its first
+// column, if it has one.
+func query[T any](ctx context.Context, url, statement string, args ...any) (rows []T, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	c, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close(ctx)
+	r, err := c.Query(ctx, statement, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(r, pgx.RowTo[T])
+}
+
+func mustQuery[T any](t *testing.T, url, statement string, args ...any) []T {
+	t.Helper()
+	rows, err := query[T](t.Context(), url, statement, args...)
+	if err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+	return rows
+}
+
+// writer inserts 1, 2, 3… until it is stopped, each on the connection that it
+// has while it works, and remembers what was acknowledged and how long nothing
+// was.
+type writer struct {
+	acked   []int64
+	longest time.Duration
+	stop    context.CancelFunc
+	done    chan struct{}
+}
+
+func startWriter(t *testing.T, url string) *writer {
+	t.Helper()
+	mustQuery[int64](t, url, "CREATE TABLE writes (n bigint PRIMARY KEY)")
+	ctx, cancel := context.WithCancel(context.Background())
+	w := &writer{stop: cancel, done: make(chan struct{})}
+	t.Cleanup(func() { w.end() })
+	go func() {
+		defer close(w.done)
+		var c *pgx.Conn
+		last := time.Now()
+		for n := int64(1); ctx.Err() == nil; n++ {
+			try, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+			var err error
+			if c == nil {
+				c, err = pgx.Connect(try, url)
+			}
+			if err == nil {
+				if _, err = c.Exec(try, "INSERT INTO writes VALUES ($1)", n); err != nil {
+					c.Close(try)
+					c = nil
+				}
+			}
+			cancel()
+			if err != nil {
+				continue
+			}
+			w.acked = append(w.acked, n)
+			w.longest = max(w.longest, time.Since(last))
+			last = time.Now()
+		}
+		if c != nil {
+			c.Close(context.Background())
+		}
+	}()
+	return w
+}
+
+func (w *writer) end() {
+	w.stop()
+	<-w.done
+}
+
+// lost counts the acknowledged writes that are not there.
+func (w *writer) lost(t *testing.T, url string) (lost int) {
+	t.Helper()
+	there := map[int64]bool{}
+	for _, n := range mustQuery[int64](t, url, "SELECT n FROM writes") {
+		there[n] = true
+	}
+	for _, n := range w.acked {
+		if !there[n] {
+			lost++
+		}
+	}
+	return lost
+}
+
+func TestPostgresAlone(t *testing.T) {
+	needPostgres(t)
+	s := newStage(t)
+	b := s.play("db", backend.Config{Kind: "postgres"})
+	if b.Mode() != "local" || !strings.HasPrefix(b.Server(), "PostgreSQL 1") || b.ReplicaURL() != "" {
+		t.Errorf("it is %s, %s, %s", b.Mode(), b.Server(), b.ReplicaURL())
+	}
+	mustQuery[int64](t, b.URL(), "CREATE TABLE a (b bigint)")
+	mustQuery[int64](t, b.URL(), "INSERT INTO a VALUES (1)")
+	if ids := b.Processes("node-1"); len(ids) < 4 || ids[0] != b.Nodes()[0].ID {
+		t.Errorf("its processes are %v", ids)
+	}
+
+	// A connection that an application has stays; there is no other.
+	ctx := t.Context()
+	kept, err := pgx.Connect(ctx, b.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kept.Close(ctx)
+	undo, err := b.Fill(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := query[int64](ctx, b.URL(), "SELECT 1::bigint"); err == nil || !strings.Contains(err.Error(), "53300") {
+		t.Errorf("a full server took a connection: %v", err)
+	}
+	if _, err := kept.Exec(ctx, "INSERT INTO a VALUES (2)"); err != nil {
+		t.Error(err)
+	}
+	if err := undo(ctx); err != nil {
+		t.Fatal(err)
+	}
+	s.await("a connection", func() error { return second(query[int64](ctx, b.URL(), "SELECT 1::bigint")) })
+
+	s.kill(b, backend.Main)
+	s.awaitEvent(backend.Ended)
+	if _, err := query[int64](ctx, b.URL(), "SELECT 1::bigint"); err == nil {
+		t.Error("a killed server answers")
+	}
+	if err := b.StartNode(ctx, "node-1"); err != nil {
+		t.Fatal(err)
+	}
+	if rows := mustQuery[int64](t, b.URL(), "SELECT b FROM a ORDER BY b"); len(rows) != 2 {
+		t.Errorf("after a kill it has %v", rows)
+	}
+	for _, err := range []error{b.Promote(ctx), second(b.Lag(ctx))} {
+		if err == nil || !strings.Contains(err.Error(), "no replica") {
+			t.Errorf("without replicas: %v", err)
+		}
+	}
+}
+
+func TestPostgresFailoverSync(t *testing.T) {
+	needPostgres(t)
+	s := newStage(t)
+	b := s.play("db", backend.Config{Kind: "postgres", Replicas: 2, Replication: "sync"})
+	w := startWriter(t, b.URL())
+	s.await("writes to be read from a replica", func() error {
+		rows, err := query[int64](t.Context(), b.ReplicaURL(), "SELECT count(*) FROM writes")
+		if err == nil && rows[0] < 20 {
+			err = errors.New("few are there")
+		}
+		return err
+	})
+	if recovering := mustQuery[bool](t, b.ReplicaURL(), "SELECT pg_is_in_recovery()"); !recovering[0] {
+		t.Error("the replica's URL leads to the primary")
+	}
+	old := s.kill(b, backend.Primary)
+	// Reads go on all the while.
+	for len(failovers(s)) == 0 {
+		if _, err := query[int64](t.Context(), b.ReplicaURL(), "SELECT count(*) FROM writes"); err != nil {
+			t.Errorf("a read failed: %v", err)
+			break
+		}
+	}
+	e := s.awaitEvent(backend.FailedOn)
+	before := mustQuery[int64](t, b.URL(), "SELECT count(*) FROM writes")[0]
+	s.await("more writes", func() error {
+		rows, err := query[int64](t.Context(), b.URL(), "SELECT count(*) FROM writes")
+		if err == nil && rows[0] < before+20 {
+			err = fmt.Errorf("%d", rows[0])
+		}
+		return err
+	})
+	w.end()
+	if lost := w.lost(t, b.URL()); lost > 0 {
+		t.Errorf("%d of %d acknowledged writes were lost", lost, len(w.acked))
+	}
+	t.Logf("sync: %d acknowledged, failover %v, longest without an acknowledged write %v", len(w.acked), e.Took, w.longest)
+
+	// The old primary comes back as a replica that commits may wait for.
+	if err := b.StartNode(t.Context(), old.Name); err != nil {
+		t.Fatal(err)
+	}
+	if replicas, err := b.Select(backend.Replica); err != nil || len(replicas) != 2 {
+		t.Errorf("replicas are %+v, %v", replicas, err)
+	}
+	if primaries, err := b.Select(backend.Primary); err != nil || len(primaries) != 1 || primaries[0].Name != e.Node || primaries[0].Proxy != "db" {
+		t.Errorf("primaries are %+v, %v", primaries, err)
+	}
+	mustQuery[int64](t, b.URL(), "INSERT INTO writes VALUES (-1)")
+}
+
+func failovers(s *stage) (all []backend.Change) {
+	for _, c := range s.seen() {
+		if c.Event == backend.FailedOn {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+func TestPostgresFailoverAsync(t *testing.T) {
+	needPostgres(t)
+	s := newStage(t)
+	b := s.play("db", backend.Config{Kind: "postgres", Replicas: 1})
+	w := startWriter(t, b.URL())
+	s.await("writes", func() error {
+		rows, err := query[int64](t.Context(), b.ReplicaURL(), "SELECT count(*) FROM writes")
+		if err == nil && rows[0] < 20 {
+			err = errors.New("few are there")
+		}
+		return err
+	})
+	// A frozen primary keeps its connections and answers nothing.
+	primary, err := b.Select(backend.Primary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.freeze(b, primary[0].Name)
+	e := s.awaitEvent(backend.FailedOn)
+	before := mustQuery[int64](t, b.URL(), "SELECT count(*) FROM writes")[0]
+	s.await("more writes", func() error {
+		rows, err := query[int64](t.Context(), b.URL(), "SELECT count(*) FROM writes")
+		if err == nil && rows[0] < before+20 {
+			err = fmt.Errorf("%d", rows[0])
+		}
+		return err
+	})
+	w.end()
+	t.Logf("async: %d of %d acknowledged writes were lost; failover %v, longest without an acknowledged write %v", w.lost(t, b.URL()), len(w.acked), e.Took, w.longest)
+	for _, n := range b.Nodes() {
+		if n.Name == primary[0].Name && n.Alive {
+			t.Error("the old primary was not fenced")
+		}
+	}
+	// With nobody left, its death is told and nothing else happens.
+	s.kill(b, backend.Primary)
+	if f := s.awaitEvent(backend.Failed); !strings.Contains(f.What, "no replica answers") {
+		t.Errorf("told %+v", f)
+	}
+}
+
+func TestPostgresLagAndPromote(t *testing.T) {
+	needPostgres(t)
+	s := newStage(t)
+	b := s.play("db", backend.Config{Kind: "postgres", Replicas: 1, Replication: "sync"})
+	ctx := t.Context()
+	mustQuery[int64](t, b.URL(), "CREATE TABLE a (b bigint)")
+	count := func() int64 {
+		rows, err := query[int64](ctx, b.ReplicaURL(), "SELECT count(*) FROM a")
+		if err != nil {
+			return -1
+		}
+		return rows[0]
+	}
+	s.await("the table", func() error {
+		if count() < 0 {
+			return errors.New("it is not there")
+		}
+		return nil
+	})
+	undo, err := b.Lag(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		mustQuery[int64](t, b.URL(), "INSERT INTO a VALUES (1)")
+	}
+	if n := count(); n != 0 {
+		t.Errorf("a replica that is held back has %d rows", n)
+	}
+	if err := undo(ctx); err != nil {
+		t.Fatal(err)
+	}
+	s.await("the replica to catch up", func() error {
+		if n := count(); n != 5 {
+			return fmt.Errorf("%d rows", n)
+		}
+		return nil
+	})
+	old, err := b.Select(backend.Primary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Promote(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if now, err := b.Select(backend.Primary); err != nil || now[0].Name == old[0].Name {
+		t.Errorf("primary is %+v, %v", now, err)
+	}
+	if rows := mustQuery[int64](t, b.URL(), "SELECT count(*) FROM a"); rows[0] != 5 {
+		t.Errorf("after a promotion there are %d rows", rows[0])
+	}
+	mustQuery[int64](t, b.URL(), "INSERT INTO a VALUES (1)")
+	s.await("the old primary to follow", func() error {
+		if n := count(); n != 6 {
+			return fmt.Errorf("%d rows", n)
+		}
+		return nil
+	})
+	if recovering := mustQuery[bool](t, b.ReplicaURL(), "SELECT pg_is_in_recovery()"); !recovering[0] {
+		t.Error("the replica's URL does not lead to a replica")
+	}
+	if len(failovers(s)) > 0 {
+		t.Errorf("a promotion was taken for a failover: %+v", s.seen())
+	}
+}
