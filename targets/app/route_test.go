@@ -210,3 +210,31 @@ func TestBadRequests(t *testing.T) {
 		}
 	}
 }
+
+// A request that waits for a dependency holds no processor, so that others are
+// served meanwhile.
+func TestWaitingHoldsNoProcessor(t *testing.T) {
+	relay := apptest.NewRelay(t, "127.0.0.1:1")
+	relay.Mute()
+	a := newTested(t, Config{Sessions: "redis", Ready: "deep"}, env{"REDIS_URL": "redis://" + relay.Address})
+	for i, path := range []string{"/profile", "/ready", "/health/detailed"} {
+		arrival, err := a.Arrive(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.WithValue(t.Context(), arrivalKey{}, arrival))
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			a.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, "GET", path, nil))
+		}()
+		apptest.Await(t, path+" to wait", func() bool { return relay.Taken() > int64(i) && a.entry.Busy.Load() == 0 })
+		select {
+		case <-done:
+			t.Errorf("%s does not wait", path)
+		default:
+		}
+		cancel()
+		<-done
+	}
+}

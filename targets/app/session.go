@@ -19,7 +19,7 @@ const (
 	sessionTTL  = time.Hour
 	maxSessions = 100_000 // in a process's memory
 	// someUsers is how many users there are for requests that name none.
-	someUsers = 100
+	someUsers = 10
 )
 
 // Session is who is logged in. Its id is the user's name, so that requests
@@ -93,6 +93,9 @@ func (a *App) login(r *http.Request, h http.Header) (reply, error) {
 	if err := a.sessions.put(r.Context(), s); err != nil {
 		return reply{}, err
 	}
+	if a.config.Fallback == "stale" {
+		a.profiles.Keep(user, s)
+	}
 	h.Add("Set-Cookie", (&http.Cookie{Name: "session", Value: user, Path: "/", HttpOnly: true}).String())
 	if a.config.Sessions == "sticky" {
 		h.Add("Set-Cookie", (&http.Cookie{Name: "worker", Value: strconv.Itoa(a.slot), Path: "/", HttpOnly: true}).String())
@@ -124,7 +127,8 @@ func (a *App) stranger(r *http.Request, user string) string {
 }
 
 // userOf is who a request is from: its parameter user, its cookie session, its
-// bearer token, or else any one of a hundred.
+// bearer token, or else any one of ten, so that a load without a cookie jar has
+// several users.
 func userOf(r *http.Request) (string, error) {
 	user := r.URL.Query().Get("user")
 	if cookie, err := r.Cookie("session"); user == "" && err == nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // users: GET tells how many there are, POST adds one (its parameter user, or any
-// one of a hundred).
+// one of ten).
 func (a *App) users(r *http.Request, h http.Header) (reply, error) {
 	if err := allow(r, h, http.MethodGet, http.MethodHead, http.MethodPost); err != nil {
 		return reply{}, err

@@ -3,6 +3,7 @@
 package apptest
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -51,7 +52,26 @@ func need(t testing.TB, program, pkg string, places ...string) string {
 }
 
 // Redis starts a redis-server with further arguments and returns its address.
-func Redis(t testing.TB, args ...string) string {
+// It ends with the test, or by kill.
+func Redis(t testing.TB, args ...string) (address string, kill func()) {
+	t.Helper()
+	return redis(t, append([]string{"--save", ""}, args...), "")
+}
+
+// Sentinel starts a Redis Sentinel that watches a server under the name main, and
+// gives it up after half a second.
+func Sentinel(t testing.TB, watched string) (address string) {
+	t.Helper()
+	host, number, err := net.SplitHostPort(watched)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address, _ = redis(t, []string{"--sentinel"}, fmt.Sprintf("sentinel monitor main %s %s 1\nsentinel down-after-milliseconds main 500\n", host, number))
+	return address
+}
+
+// redis starts a server on a configuration file, which a Sentinel must have.
+func redis(t testing.TB, args []string, config string) (address string, kill func()) {
 	t.Helper()
 	path := need(t, "redis-server", "redis-server")
 	number, err := port.Free()
@@ -62,19 +82,27 @@ func Redis(t testing.TB, args ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := proc.Start(proc.Command{
-		Path: path, Dir: dir,
-		Args: append([]string{"--port", strconv.Itoa(number), "--bind", "127.0.0.1", "--save", "", "--dir", dir}, args...),
-	})
+	file := filepath.Join(dir, "redis.conf")
+	config += fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nlogfile %s\n", number, dir, filepath.Join(dir, "log"))
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := proc.Start(proc.Command{Path: path, Dir: dir, Args: append([]string{file}, args...)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	kill = func() {
 		p.Kill()
 		<-p.Done()
+	}
+	t.Cleanup(func() {
+		kill()
+		if text, err := os.ReadFile(filepath.Join(dir, "log")); t.Failed() && err == nil {
+			t.Logf("redis:\n%s", text)
+		}
 		os.RemoveAll(dir)
 	})
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(number))
+	address = net.JoinHostPort("127.0.0.1", strconv.Itoa(number))
 	Await(t, "redis-server to listen", func() bool {
 		conn, err := net.Dial("tcp", address)
 		if err != nil {
@@ -83,5 +111,5 @@ func Redis(t testing.TB, args ...string) string {
 		conn.Close()
 		return true
 	})
-	return address
+	return address, kill
 }

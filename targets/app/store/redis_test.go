@@ -49,9 +49,10 @@ func TestRedis(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			switch c.name {
 			case "real":
-				c.url = "redis://" + apptest.Redis(t) + "/1"
+				address, _ := apptest.Redis(t)
+				c.url = "redis://" + address + "/1"
 			case "real cluster":
-				address := apptest.Redis(t, "--cluster-enabled", "yes")
+				address, _ := apptest.Redis(t, "--cluster-enabled", "yes")
 				node := openRedis(t, "redis://"+address, Options{})
 				apptest.Await(t, "the cluster's slots", func() bool {
 					_, _ = node.do(within(t), "cluster", "addslotsrange", 0, 16383)
@@ -86,12 +87,84 @@ func TestRedis(t *testing.T) {
 	}
 }
 
+// The client asks the Sentinels who the primary is, and follows them to another.
+func TestRedisFollowsSentinels(t *testing.T) {
+	primary, kill := apptest.Redis(t)
+	host, port, err := net.SplitHostPort(primary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replica, _ := apptest.Redis(t, "--replicaof", host+" "+port)
+	sentinel := apptest.Sentinel(t, primary)
+	r := openRedis(t, "redis://"+sentinel+"?master_name=main", Options{})
+	if err := r.Set(within(t), "a", "b", time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	watching := openRedis(t, "redis://"+sentinel, Options{})
+	apptest.Await(t, "the Sentinel to know the replica", func() bool {
+		_, err := watching.do(within(t), "sentinel", "ckquorum", "main")
+		info, ierr := watching.do(within(t), "info", "sentinel")
+		return err == nil && ierr == nil && strings.Contains(info, "slaves=1")
+	})
+	direct := openRedis(t, "redis://"+replica, Options{})
+	apptest.Await(t, "the replica to have it", func() bool {
+		got, err := direct.Get(within(t), "a")
+		return got == "b" && err == nil
+	})
+	kill()
+	apptest.Await(t, "the replica to be the primary", func() bool {
+		return r.Set(within(t), "a", "c", time.Hour) == nil
+	})
+	if got, err := direct.Get(within(t), "a"); got != "c" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// The client of a cluster learns of a replica that took over without waiting for
+// its next look at the cluster, which is up to ten seconds away.
+func TestRedisFollowsACluster(t *testing.T) {
+	args := []string{"--cluster-enabled", "yes", "--cluster-require-full-coverage", "no", "--cluster-node-timeout", "60000"}
+	primary, kill := apptest.Redis(t, args...)
+	replica, _ := apptest.Redis(t, args...)
+	first, second := openRedis(t, "redis://"+primary, Options{}), openRedis(t, "redis://"+replica, Options{})
+	do := func(r *Redis, args ...any) string {
+		t.Helper()
+		answer, err := r.do(within(t), args...)
+		if err != nil {
+			t.Fatal(args, err)
+		}
+		return answer
+	}
+	do(first, "cluster", "addslotsrange", 0, 16383)
+	host, port, _ := net.SplitHostPort(primary)
+	do(second, "cluster", "meet", host, port)
+	id := do(first, "cluster", "myid")
+	apptest.Await(t, "the replica to follow", func() bool {
+		_, err := second.do(within(t), "cluster", "replicate", id)
+		return err == nil
+	})
+	r := openRedis(t, "redis://"+primary+"?addr="+replica, Options{})
+	apptest.Await(t, "the cluster", func() bool { return r.Set(within(t), "a", "b", time.Hour) == nil })
+	apptest.Await(t, "the replica to have it", func() bool {
+		info, err := second.do(within(t), "info", "replication")
+		return err == nil && strings.Contains(info, "master_link_status:up")
+	})
+	kill()
+	if err := r.Set(within(t), "a", "c", time.Hour); err == nil {
+		t.Error("a dead primary takes it")
+	}
+	do(second, "cluster", "failover", "takeover")
+	apptest.Await(t, "the replica to be the primary", func() bool {
+		return r.Set(within(t), "a", "c", time.Hour) == nil
+	})
+}
+
 // hanger speaks just enough of Redis's protocol to be connected to, as a server
 // and as a cluster's only node, and ends the connection at every GET.
 type hanger struct {
 	address string
-	dials   atomic.Int64
 	gets    atomic.Int64
+	looks   atomic.Int64 // at the cluster
 }
 
 func newHanger(t *testing.T) *hanger {
@@ -108,7 +181,6 @@ func newHanger(t *testing.T) *hanger {
 			if err != nil {
 				return
 			}
-			h.dials.Add(1)
 			wg.Go(func() {
 				defer conn.Close()
 				h.serve(conn)
@@ -146,6 +218,7 @@ func (h *hanger) serve(conn net.Conn) {
 			h.gets.Add(1)
 			return
 		case "cluster":
+			h.looks.Add(1)
 			host, port, _ := net.SplitHostPort(h.address)
 			number, _ := strconv.Atoi(port)
 			fmt.Fprintf(conn, "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$%d\r\n%s\r\n:%d\r\n", len(host), host, number)
@@ -175,7 +248,21 @@ func TestRedisNeverTriesTwice(t *testing.T) {
 			t.Errorf("%s: %d calls were sent %d times", form, calls, got)
 		}
 	}
-	// A connection that is refused is not tried again either.
+	// A connection that is refused is not tried again either: each further try
+	// would come 100 ms later.
+	gone := apptest.NewRelay(t, "127.0.0.1:1")
+	gone.Cut()
+	refused, quickest := openRedis(t, "redis://"+gone.Address, Options{}), time.Hour
+	for range 5 {
+		start := time.Now()
+		if err := refused.Ping(within(t)); err == nil {
+			t.Error("a dead server answers")
+		}
+		quickest = min(quickest, time.Since(start))
+	}
+	if quickest >= 100*time.Millisecond {
+		t.Errorf("a refusal takes %v", quickest)
+	}
 	relay := apptest.NewRelay(t, "127.0.0.1:1") // nobody is there: it hangs up at once
 	r := openRedis(t, "redis://"+relay.Address, Options{})
 	for range 3 {
@@ -186,6 +273,21 @@ func TestRedisNeverTriesTwice(t *testing.T) {
 	if got := relay.Taken(); got != 3 {
 		t.Errorf("3 calls made %d connections", got)
 	}
+}
+
+// After a failure the cluster is looked at again without waiting for the next
+// call, or for the time when that is done anyway.
+func TestRedisLooksAtItsClusterAfterAFailure(t *testing.T) {
+	h := newHanger(t)
+	r := openRedis(t, fmt.Sprintf("redis://%[1]s?addr=%[1]s", h.address), Options{})
+	if err := r.Ping(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	before := h.looks.Load()
+	if _, err := r.Get(within(t), "a"); err == nil {
+		t.Error("it has an answer")
+	}
+	apptest.Await(t, "another look", func() bool { return h.looks.Load() > before })
 }
 
 // Neither with a timeout nor without one does a silent server keep a request
