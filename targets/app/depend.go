@@ -44,6 +44,15 @@ func (r *remote[C]) do(ctx context.Context, call func(context.Context, C) error)
 	return r.Do(ctx, func(ctx context.Context) error { return call(ctx, r.client) })
 }
 
+// open tells whether there is a breaker that is open, or not closed again yet.
+func (r *remote[C]) open() bool {
+	if r.missing != nil {
+		return false
+	}
+	state := r.Stats().Breaker
+	return state != "" && state != "closed"
+}
+
 // component is a dependency that is there, for those who look after all alike.
 type component struct {
 	*protect.Dependency

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hachaos/hachaos/targets/app/protect"
 	"github.com/hachaos/hachaos/targets/app/store"
 )
 
@@ -123,8 +122,8 @@ func (q *queue) count() map[string]int64 {
 	return map[string]int64{"queued": int64(len(q.waiting)), "delivered_late": q.delivered, "refused_late": q.refused}
 }
 
-// payments: POST pays, GET tells of the queue. A payment that cannot be made
-// because the breaker is open is queued, and answered 202.
+// payments: POST pays, GET tells of the queue. A payment that fails while the
+// breaker is open, or opens it, is queued, and answered 202.
 func (a *App) payments(r *http.Request, h http.Header) (reply, error) {
 	if err := allow(r, h, http.MethodGet, http.MethodHead, http.MethodPost); err != nil {
 		return reply{}, err
@@ -136,7 +135,7 @@ func (a *App) payments(r *http.Request, h http.Header) (reply, error) {
 	err := a.pay(r.Context(), p)
 	refused := store.RefusedError{}
 	switch {
-	case errors.Is(err, protect.ErrOpen) && a.queue.add(p):
+	case err != nil && !healthy(err) && a.remotes.payments.open() && a.queue.add(p):
 		h.Set(degraded, "queued")
 		return reply{http.StatusAccepted, map[string]string{"id": p.ID, "state": "queued"}}, nil
 	case errors.As(err, &refused):
