@@ -100,6 +100,7 @@ func (m *master) attach(wire *wire) (*worker, *member, error) {
 		if w = m.find(int(f.x), int(f.n), int(f.m)); w == nil {
 			return
 		}
+		defer func() { m.inform(w.member) }()
 		if w.member != nil && w.member.wire == nil { // it was taken over, and serves already
 			w.member.wire = wire
 			mem = w.member

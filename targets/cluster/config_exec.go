@@ -22,6 +22,9 @@ func (c *Config) checkExec(report func(path, message string)) {
 	if c.Exec[0] == "" {
 		report("exec", "exec begins with a program")
 	}
+	if c.Broadcast != nil {
+		report("broadcast", "only the reference application can be told a value: leave broadcast or exec out")
+	}
 	switch {
 	case c.Dispatch == "handoff":
 		report("exec", "dispatch handoff gives connections to hachaos's own workers, other programs cannot take them: use dispatch proxy, where each gets a port, or shared or reuseport, where each gets a listener (LISTEN_FDS)")

@@ -41,6 +41,12 @@ type Reload struct {
 	OnFailure   string         `yaml:"on_failure" json:"on_failure,omitempty" jsonschema:"description=What follows when a replacement does not become ready: stop there; put the old workers back; or go on with the next,enum=pause,enum=rollback,enum=continue,default=pause"`
 }
 
+// Broadcast has the master ask the database how many users there are ($DATABASE_URL;
+// a stand-in without one) and tell all workers, which answer /users by it.
+type Broadcast struct {
+	Interval units.Duration `yaml:"interval" json:"interval,omitempty" jsonschema:"description=Time between two queries,default=1s"`
+}
+
 // Drain says how the cluster stops.
 type Drain struct {
 	Mode  string         `yaml:"mode" json:"mode,omitempty" jsonschema:"description=What becomes of requests that come while it stops: served or answered 503,enum=serve,enum=reject,default=serve"`
@@ -61,6 +67,9 @@ func (c *Config) setManageDefaults() {
 		setDefault(&l.Interval, units.Duration(time.Second))
 		setDefault(&l.Timeout, units.Duration(time.Second))
 		setDefault(&l.Fails, 3)
+	}
+	if b := c.Broadcast; b != nil {
+		setDefault(&b.Interval, units.Duration(time.Second))
 	}
 	setDefault(&c.Reload.Order, "start-first")
 	setDefault(&c.Reload.Parallelism, 1)
@@ -114,6 +123,9 @@ func (c *Config) checkManage(report func(path, message string)) {
 		}
 	}
 	positive := []duration{{"ready_timeout", c.ReadyTimeout}, {"kill_timeout", c.KillTimeout}, {"restart.window", c.Restart.Window}}
+	if b := c.Broadcast; b != nil {
+		positive = append(positive, duration{"broadcast.interval", b.Interval})
+	}
 	if l := c.Liveness; l != nil {
 		positive = append(positive, duration{"liveness.interval", l.Interval}, duration{"liveness.timeout", l.Timeout})
 		if !strings.HasPrefix(l.Path, "/") {

@@ -214,7 +214,7 @@ func (m *master) countReady() int {
 func (m *master) status() Status {
 	s := Status{
 		PID: os.Getpid(), Address: m.address, TLS: m.Config.TLS != nil, Admin: m.admin.address(), Dispatch: m.Config.Dispatch, Generation: m.generation,
-		Reloading: m.reloads.running, Stopping: m.stopping, Ready: m.countReady(), Queued: m.dispatch.queued(),
+		Reloading: m.reloads.running, Stopping: m.stopping, Ready: m.countReady(), Queued: m.dispatch.queued(), Queries: m.broadcasts.queries,
 	}
 	for _, slot := range m.slots {
 		ws := WorkerStatus{Slot: slot.number, State: Ended, Restarts: slot.restarts}

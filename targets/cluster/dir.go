@@ -45,14 +45,20 @@ func claimDir(dir string) (*claim, error) {
 	if c.lock, err = takeLock(lockFile(dir)); err != nil {
 		return nil, fmt.Errorf("take the control directory %s: %w", dir, err)
 	}
-	left, _ := filepath.Glob(filepath.Join(dir, "out-*"))
-	for _, path := range append(left, controlSocket(dir), workerSocket(dir)) {
+	for _, path := range append(outputs(dir), controlSocket(dir), workerSocket(dir)) {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			c.lock.Close()
 			return nil, fmt.Errorf("clear away what a master left that ended: %w", err)
 		}
 	}
 	return c, nil
+}
+
+// outputs are the pipes of workers (see [output]): a master that is killed leaves
+// some.
+func outputs(dir string) []string {
+	paths, _ := filepath.Glob(outputFile(dir, "*", "*")) // its pattern is a good one
+	return paths
 }
 
 // sign writes down who has the directory.
@@ -67,7 +73,9 @@ func (c *claim) sign() error {
 // release gives the directory back.
 func (c *claim) release() {
 	// What cannot be removed does no harm.
-	_ = os.Remove(lockFile(c.dir))
+	for _, path := range append(outputs(c.dir), lockFile(c.dir)) {
+		_ = os.Remove(path)
+	}
 	c.lock.Close()
 	if c.made {
 		_ = os.Remove(c.dir)

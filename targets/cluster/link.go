@@ -30,10 +30,11 @@ type link struct {
 	once   sync.Once
 	probes probes
 
-	// What the master says that concerns neither connections nor the end. Both are
+	// What the master says that concerns neither connections nor the end. All are
 	// set before keep is called.
 	unready func()
 	rest    func(bool)
+	value   func(int64)
 
 	mu    sync.Mutex
 	wire  *wire  // nil while there is no master
@@ -160,6 +161,8 @@ func (l *link) handle(f frame, fd int) error {
 		l.unready()
 	case rest, resume:
 		l.rest(f.kind == rest)
+	case broadcast:
+		l.value(int64(f.n))
 	case exit:
 		os.Exit(int(f.x))
 	}

@@ -40,6 +40,7 @@ type master struct {
 	failure    error
 	watchers   map[*watcher]struct{}
 	reloads    reloads
+	broadcasts broadcasts
 }
 
 // dispatcher lets connections reach workers.
@@ -216,6 +217,9 @@ func (m *master) loop(ctx context.Context, signals <-chan os.Signal) error {
 	defer cancel()
 	m.reportSelf(background)
 	m.wg.Go(func() { m.measure(background) })
+	if m.Config.Broadcast != nil {
+		m.wg.Go(func() { m.broadcast(background, m.users()) })
+	}
 	defer close(m.done)
 	end := ctx.Done()
 	for !m.yielded && (!m.stopping || len(m.living) > 0) {

@@ -32,8 +32,8 @@ type output struct {
 	file *os.File
 }
 
-func outputFile(dir string, slot, life int) string {
-	return filepath.Join(dir, fmt.Sprintf("out-%d-%d", slot, life))
+func outputFile(dir string, slot, life any) string {
+	return filepath.Join(dir, fmt.Sprintf("out-%v-%v", slot, life))
 }
 
 // newOutput makes the pipe and returns the worker's end too.

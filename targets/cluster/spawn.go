@@ -50,6 +50,7 @@ func (m *master) spawn(s *slot) (*worker, error) {
 		App: m.Config.App, Threads: m.Config.Threads, Seed: m.Seed,
 		MaxInFlight: m.Config.MaxInFlight, QueueSize: m.Config.Queue.Size, QueueTimeout: m.Config.Queue.Timeout.Std(),
 		KillTimeout: m.Config.KillTimeout.Std(), Lifeline: m.Lifeline, Reject: m.Config.Drain.Mode == "reject",
+		Broadcast: m.Config.Broadcast != nil,
 	}
 	if err := m.program(&config); err != nil {
 		return nil, fmt.Errorf("start worker %d: %w", s.number, err)

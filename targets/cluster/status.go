@@ -10,11 +10,12 @@ type Status struct {
 	Admin    string `json:"admin"` // for monitors; empty: there is none
 	Dispatch string `json:"dispatch"`
 	// Generation is 1, and one more with each reload that was begun.
-	Generation int  `json:"generation"`
-	Reloading  bool `json:"reloading"`
-	Stopping   bool `json:"stopping"`
-	Ready      int  `json:"ready"`  // workers that take requests
-	Queued     int  `json:"queued"` // connections that wait for a worker
+	Generation int   `json:"generation"`
+	Reloading  bool  `json:"reloading"`
+	Stopping   bool  `json:"stopping"`
+	Ready      int   `json:"ready"`   // workers that take requests
+	Queued     int   `json:"queued"`  // connections that wait for a worker
+	Queries    int64 `json:"queries"` // of the value that is broadcast
 	// Workers has one element for each slot, in order.
 	Workers []WorkerStatus `json:"workers"`
 	// Processes are all workers that ever ran, in the order in which they started.

@@ -29,13 +29,14 @@ const (
 
 // From master to worker.
 const (
-	handed  kind = iota + 101 // a connection comes along, by number n
-	drain                     // finish what is there and go; x is 1 if all workers go
-	exit                      // end at once with status x
-	probed                    // a connection comes along on which to say that it lives
-	unready                   // fail health checks from now on, and serve on
-	rest                      // take no more connections for now
-	resume                    // take them again
+	handed    kind = iota + 101 // a connection comes along, by number n
+	drain                       // finish what is there and go; x is 1 if all workers go
+	exit                        // end at once with status x
+	probed                      // a connection comes along on which to say that it lives
+	unready                     // fail health checks from now on, and serve on
+	rest                        // take no more connections for now
+	resume                      // take them again
+	broadcast                   // the value for all workers is n
 )
 
 // From master to standby, which gets handed as well.

@@ -48,8 +48,9 @@ type workerConfig struct {
 	QueueTimeout time.Duration `json:"queue_timeout"`
 	KillTimeout  time.Duration `json:"kill_timeout"`
 	Lifeline     time.Duration `json:"lifeline"`
-	Reject       bool          `json:"reject"` // what comes while it drains
-	Exec         []string      `json:"exec"`   // the program to become
+	Broadcast    bool          `json:"broadcast"` // it serves once it was told a value
+	Reject       bool          `json:"reject"`    // what comes while it drains
+	Exec         []string      `json:"exec"`      // the program to become
 	PortVar      string        `json:"port_var"`
 	Port         int           `json:"port"` // for the program; 0: it gets a listener
 }
@@ -122,12 +123,27 @@ func (p *workerProcess) run(ctx context.Context) error {
 			ln.rest(rests)
 		}
 	}
+	told := make(chan struct{})
+	var once sync.Once
+	p.link.value = func(n int64) {
+		p.app.SetUsers(n)
+		once.Do(func() { close(told) })
+	}
 	// A worker that computes hears of its next connection between two requests.
 	p.app.Processor().OnRelease(p.link.look)
 	go p.link.keep()
 	go app.ReportMemory(ctx, p.entry)
 	if !p.start(ctx) {
 		return nil
+	}
+	if p.Broadcast {
+		select {
+		case <-told:
+		case <-p.link.leave:
+			return nil
+		case <-ctx.Done():
+			return nil
+		}
 	}
 	server := app.NewServer(p.app, p.log)
 	go func() { _ = (&http.Server{Handler: p.app, ReadHeaderTimeout: helloTimeout}).Serve(p.link.probes) }() // it ends with the process
