@@ -24,10 +24,9 @@ type Entry struct {
 // libraryOrder lists the built-in scenarios in the order in which they are best
 // read: the baseline, then what breaks more and more.
 var libraryOrder = []string{
-	"kill-modes", "reload-modes", "memory-restart", "crash-loop", "hung-worker", "hung-worker-liveness",
-	"master-kill-passive", "broadcast",
 	"steady", "worker-crash", "random-exit", "single-crash", "single-restart", "cluster-no-restart",
-	"rolling-reload", "freeze", "master-kill", "proxy-retry", "single-vs-cluster", "balancing", "flaky-network", "slow-worker",
+	"kill-modes", "rolling-reload", "reload-modes", "memory-restart", "crash-loop",
+	"freeze", "hung-worker", "hung-worker-liveness", "master-kill-passive", "broadcast", "proxy-retry", "single-vs-cluster", "balancing", "flaky-network", "slow-worker",
 	"weights", "backup", "sticky", "overload", "overload-limited", "redis-cut", "redis-slow", "redis-errors",
 	"breaker-off", "breaker-on", "retry-window", "payments-down", "sessions-in-memory", "sessions-in-redis",
 	"compute-inline", "compute-child",
