@@ -46,6 +46,7 @@ type pool struct {
 type upstream struct {
 	member    *member
 	transport *http.Transport
+	lines     *lines // for requests without a body
 	since     clock.Time
 	uncheck   context.CancelFunc // ends its health checks
 
@@ -56,6 +57,19 @@ type upstream struct {
 	failedAt clock.Time // the first of them
 	until    clock.Time // it is passed over until then
 	down     bool       // it fails its health checks
+}
+
+// roundTrip sends a request to the worker.
+func (u *upstream) roundTrip(r *http.Request) (*http.Response, error) {
+	if carries(r) {
+		return u.lines.RoundTrip(r)
+	}
+	return u.transport.RoundTrip(r)
+}
+
+func (u *upstream) closeIdle() {
+	u.transport.CloseIdleConnections()
+	u.lines.closeIdle()
 }
 
 // usable tells whether a worker may be chosen without need.
@@ -78,6 +92,7 @@ func (p *pool) join(m *member) {
 		MaxIdleConnsPerHost: keepIdle, MaxIdleConns: keepIdle, IdleConnTimeout: keepIdleFor,
 		DisableCompression: true,
 	}}
+	u.lines = &lines{dial: func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", address) }}
 	ctx, uncheck := context.WithCancel(context.Background())
 	u.uncheck = uncheck
 	p.mu.Lock()
@@ -97,7 +112,7 @@ func (p *pool) leave(m *member) {
 		if u.member == m {
 			u.leaving = true
 			u.uncheck()
-			u.transport.CloseIdleConnections()
+			u.closeIdle()
 		}
 	}
 	p.upstreams = slices.DeleteFunc(p.upstreams, func(u *upstream) bool { return u.leaving })
@@ -107,7 +122,7 @@ func (p *pool) close() {
 	p.mu.Lock()
 	for _, u := range p.upstreams {
 		u.uncheck()
-		u.transport.CloseIdleConnections()
+		u.closeIdle()
 	}
 	p.upstreams = nil
 	p.mu.Unlock()
@@ -224,7 +239,7 @@ func (p *pool) release(u *upstream) {
 	last := u.leaving && u.inFlight == 0
 	p.mu.Unlock()
 	if last {
-		u.transport.CloseIdleConnections()
+		u.closeIdle()
 	}
 }
 

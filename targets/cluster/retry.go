@@ -168,7 +168,7 @@ func (a *attempt) send(r *http.Request) (*http.Response, error) {
 		out.Body = &sentBody{a.body.reader(), a}
 	}
 	began := clock.Now()
-	response, err := a.upstream.transport.RoundTrip(out)
+	response, err := a.upstream.roundTrip(out)
 	if err != nil {
 		return nil, a.end(ctx, err)
 	}
