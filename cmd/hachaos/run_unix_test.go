@@ -208,7 +208,7 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-func readReport(t *testing.T, path string) *reports.Report {
+func readReport(t testing.TB, path string) *reports.Report {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {
