@@ -90,7 +90,17 @@ func (c *Config) checkManage(report func(path, message string)) {
 	oneOf("restart.when", c.Restart.When, "always", "on-failure", "never")
 	oneOf("reload.order", c.Reload.Order, "start-first", "stop-first")
 	oneOf("reload.on_failure", c.Reload.OnFailure, "pause", "rollback", "continue")
-	oneOf("standby", c.Standby, "none", "passive")
+	oneOf("standby", c.Standby, "none", "passive", "active")
+	if s := c.Sticky; c.Standby == "active" && s != nil && s.By == "cookie" && s.Key == "" {
+		report("standby", "with active and cookies sticky.key must be given: two masters sign them")
+	}
+	if c.Standby == "active" && c.Dispatch != "proxy" {
+		why := "their workers accept by themselves, whoever is master"
+		if c.Dispatch == "handoff" {
+			why = "workers are handed connections by one master at a time"
+		}
+		report("standby", "active needs dispatch proxy, where masters pass requests on side by side; with "+c.Dispatch+" "+why+": use passive")
+	}
 	oneOf("drain.mode", c.Drain.Mode, "serve", "reject")
 	if c.Reload.OnFailure == "rollback" && c.Reload.Order == "stop-first" {
 		report("reload.on_failure", "rollback needs order start-first: with stop-first the old workers have ended and cannot be put back")

@@ -34,11 +34,11 @@ type proxy struct {
 	server  *http.Server
 	pool    *pool
 	reverse *httputil.ReverseProxy
-	sticky  *sticky      // nil: no cookies
-	rate    *limiter     // nil: no limit
-	turned  refusal      // connections and requests for which there was no room
-	secure  *tls.Config  // nil: no TLS
-	own     http.Handler // answers what the master answers itself; nil: nothing
+	sticky  *sticky                       // nil: no cookies
+	rate    *limiter                      // nil: no limit
+	turned  refusal                       // connections and requests for which there was no room
+	secure  *tls.Config                   // nil: no TLS
+	own     atomic.Pointer[http.ServeMux] // answers what the master answers itself; nil: nothing
 	gate    gate
 	abort   context.CancelFunc // of all that is on its way
 	wg      sync.WaitGroup

@@ -45,6 +45,10 @@ func (m *master) stop() {
 		drained, stop := context.WithTimeout(ctx, m.Config.KillTimeout.Std())
 		defer stop()
 		m.dispatch.drain(drained)
+		select {
+		case <-m.bereft: // an active standby needs the workers until it has drained
+		case <-drained.Done():
+		}
 		m.post(func() {
 			for w := range m.living {
 				m.leave(w)

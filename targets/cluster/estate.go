@@ -25,6 +25,7 @@ type estate struct {
 	workers   *net.UnixListener
 	admin     net.Listener     // nil: none
 	ln        *net.TCPListener // for clients; nil with reuseport
+	proxy     *proxy           // that accepts already; nil: there is none
 	listeners map[int]*os.File // reuseport's, by slot
 }
 

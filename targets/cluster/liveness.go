@@ -18,7 +18,7 @@ import (
 
 // watchOver asks a worker whether it lives until it ends, and kills it when it
 // has not answered several times in a row.
-func (m *master) watchOver(w *worker, mem *member) {
+func (m *master) watchOver(w *worker) {
 	l := m.Config.Liveness
 	tick := time.NewTicker(l.Interval.Std())
 	defer tick.Stop()
@@ -30,7 +30,7 @@ func (m *master) watchOver(w *worker, mem *member) {
 		case <-m.done:
 			return
 		}
-		err := m.questionWorker(mem)
+		err := m.questionWorker(w)
 		if err == nil {
 			fails = 0
 			continue
@@ -49,9 +49,9 @@ func (m *master) watchOver(w *worker, mem *member) {
 }
 
 // questionWorker asks once.
-func (m *master) questionWorker(mem *member) error {
+func (m *master) questionWorker(w *worker) error {
 	deadline := time.Now().Add(m.Config.Liveness.Timeout.Std())
-	conn, err := m.dialWorker(mem, deadline)
+	conn, err := m.dialWorker(w, deadline)
 	if err != nil {
 		return err
 	}
@@ -76,10 +76,20 @@ func (m *master) questionWorker(mem *member) error {
 
 // dialWorker reaches one worker past its dispatch: at its port, or else over a
 // pair of sockets of which it gets one.
-func (m *master) dialWorker(mem *member, deadline time.Time) (net.Conn, error) {
+func (m *master) dialWorker(w *worker, deadline time.Time) (net.Conn, error) {
+	var wire *wire
+	port := 0
+	m.ask(func() {
+		if w.member != nil {
+			wire, port = w.member.wire, w.member.port
+		}
+	})
 	if m.Config.Dispatch == "proxy" {
 		d := net.Dialer{Deadline: deadline}
-		return d.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(mem.port)))
+		return d.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	}
+	if wire == nil {
+		return nil, errors.New("it has not dialled its master")
 	}
 	ours, theirs, err := socketPair(unix.SOCK_STREAM)
 	if err != nil {
@@ -92,7 +102,7 @@ func (m *master) dialWorker(mem *member, deadline time.Time) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := mem.wire.send(frame{kind: probed}, theirs); err != nil {
+	if err := wire.send(frame{kind: probed}, theirs); err != nil {
 		conn.Close()
 		return nil, err
 	}

@@ -37,6 +37,7 @@ type master struct {
 	yielding   bool          // to another master
 	yielded    bool          // the other one has it
 	alone      chan struct{} // closed when there is to be no standby
+	bereft     chan struct{} // closed when there is none any more
 	failure    error
 	watchers   map[*watcher]struct{}
 	reloads    reloads
@@ -153,15 +154,19 @@ func (m *master) run(ctx context.Context, signals <-chan os.Signal) error {
 	}
 	handler := m.adminHandler()
 	if p, ok := m.dispatch.(*proxy); ok && len(m.Config.Exec) == 0 { // another program has its own
-		p.own = handler
+		p.own.Store(handler)
 	}
 	if m.admin != nil {
 		m.wg.Go(func() { m.admin.serve(handler) })
 	}
-	m.dispatch.open()
+	if m.proxy == nil {
+		m.dispatch.open()
+	}
 	m.wg.Go(m.serveControl)
 	m.wg.Go(m.serveWorkers)
-	if m.Config.Standby != "none" {
+	if m.Config.Standby == "none" {
+		close(m.bereft)
+	} else {
 		m.wg.Go(m.keepStandby)
 	}
 	err := m.loop(ctx, signals)
@@ -187,6 +192,7 @@ func newMaster(o Options, e *estate, slots int) (m *master, err error) {
 		began:      clock.Now(),
 		watchers:   map[*watcher]struct{}{},
 		alone:      make(chan struct{}),
+		bereft:     make(chan struct{}),
 	}
 	for i := range slots {
 		m.slots = append(m.slots, newSlot(i+1, o.Config.Restart))
@@ -195,12 +201,16 @@ func newMaster(o Options, e *estate, slots int) (m *master, err error) {
 		m.admin = &admin{ln: e.admin}
 	}
 	switch o.Config.Dispatch {
+	case "proxy":
+		if e.proxy != nil {
+			m.dispatch = e.proxy
+			break
+		}
+		m.dispatch, err = newProxy(e.ln, o.Config, m.page.Requests(0), o.Seed, o.Log)
 	case "shared":
 		m.dispatch, err = newShared(e.ln, e.inherited)
 	case "reuseport":
 		m.dispatch, err = newReuseport(e, slots)
-	case "proxy":
-		m.dispatch, err = newProxy(e.ln, o.Config, m.page.Requests(0), o.Seed, o.Log)
 	default:
 		m.dispatch, err = newHandoff(e.ln, o.Config, o.Log)
 	}

@@ -23,8 +23,8 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength != 0 {
 		_ = control.SetReadDeadline(time.Now().Add(idle)) // also for what the server itself discards
 	}
-	if p.own != nil && (r.URL.Path == "/metrics" || r.URL.Path == "/health") {
-		p.own.ServeHTTP(w, r)
+	if own := p.own.Load(); own != nil && (r.URL.Path == "/metrics" || r.URL.Path == "/health") {
+		own.ServeHTTP(w, r)
 		return
 	}
 	if p.rejects.Load() {

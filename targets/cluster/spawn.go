@@ -153,7 +153,7 @@ func (m *master) becameReady(w *worker, port int) {
 	close(w.ready)
 	m.leaveSurplus(w)
 	if m.Config.Liveness != nil {
-		m.wg.Go(func() { m.watchOver(w, w.member) })
+		m.wg.Go(func() { m.watchOver(w) })
 	}
 	m.change(w, "worker %d (pid %d) is ready after %s", w.slot.number, w.PID(), units.FormatDuration(clock.Since(w.began)))
 }

@@ -60,6 +60,7 @@ type standby struct {
 // keepStandby has a standby at all times, until the cluster stops or is handed
 // over.
 func (m *master) keepStandby() {
+	defer close(m.bereft)
 	for {
 		s, err := m.startStandby(m.Standby, m.Command)
 		if err != nil {
@@ -173,7 +174,7 @@ func (m *master) beat(s *standby) bool {
 // dismiss lets a standby go without taking over, and waits until it has.
 func (m *master) dismiss(s *standby) {
 	_ = s.wire.send(frame{kind: retire}, -1)
-	ctx, cancel := context.WithTimeout(context.Background(), standTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), standTimeout+m.Config.KillTimeout.Std())
 	defer cancel()
 	select {
 	case <-s.Done():

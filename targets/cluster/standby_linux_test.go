@@ -54,12 +54,15 @@ func (f *fixture) end() {
 }
 
 func TestStandbyTakesOver(t *testing.T) {
-	for _, dispatch := range dispatches {
+	for _, mode := range append(slices.Clone(dispatches), "active") {
 		for _, how := range []string{"SIGKILL", "SIGSTOP"} {
-			t.Run(dispatch+","+how, func(t *testing.T) {
+			t.Run(mode+","+how, func(t *testing.T) {
 				t.Parallel()
-				conf := config(3, dispatch, 0)
+				conf := config(3, mode, 0)
 				conf.Standby = "passive"
+				if mode == "active" {
+					conf.Dispatch, conf.Standby = "proxy", "active"
+				}
 				f := start(t, masterOptions{Config: conf})
 				before := f.status().pids()
 				f.awaitStandby(1)
@@ -228,6 +231,57 @@ func TestUpgradeLosesNothing(t *testing.T) {
 				}
 				f.end()
 			})
+		}
+	}
+}
+
+func TestActiveStandbyAcceptsBesideItsMaster(t *testing.T) {
+	t.Parallel()
+	conf := config(2, "proxy", 0)
+	conf.Standby = "active"
+	f := start(t, masterOptions{Config: conf})
+	f.awaitStandby(1)
+	ctx, cancel := timeout()
+	defer cancel()
+	// The workers may change: the standby hears of it through the page.
+	l := f.load(4, false)
+	if err := f.Reload(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if !l.after(100) {
+		t.Error("no load after the reload")
+	}
+	l.end()
+	if lost := l.lost.Load(); lost != 0 {
+		t.Errorf("a reload lost %d requests: %v", lost, l.errs)
+	}
+	f.freeze(f.process.ID())
+	for range 5 {
+		if a := <-f.burst(ctx, 1); a.err != nil || a.status != 200 {
+			t.Errorf("beside a frozen master: %+v", a)
+		}
+	}
+	f.awaitMaster(2, f.process.PID())
+	f.end()
+}
+
+func TestStandbyCheck(t *testing.T) {
+	for _, c := range []struct {
+		config Config
+		want   string
+	}{
+		{Config{Standby: "passive"}, ""},
+		{Config{Standby: "active", Dispatch: "proxy"}, ""},
+		{Config{Standby: "both"}, `standby: "both" is not one of none, passive and active`},
+		{Config{Standby: "active"}, "standby: active needs dispatch proxy, where masters pass requests on side by side; with handoff workers are handed"},
+		{Config{Standby: "active", Dispatch: "shared"}, "standby: active needs dispatch proxy, where masters pass requests on side by side; with shared their workers accept by themselves"},
+		{Config{Standby: "active", Dispatch: "proxy", Sticky: &Sticky{By: "cookie"}}, "standby: with active and cookies sticky.key must be given"},
+	} {
+		c.config.SetDefaults()
+		got := ""
+		c.config.Check(func(path, message string) { got = path + ": " + message })
+		if (got == "") != (c.want == "") || !strings.HasPrefix(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.config.Standby, got, c.want)
 		}
 	}
 }

@@ -44,6 +44,9 @@ func RunStandby(ctx context.Context, log *slog.Logger) error {
 	defer s.wire.close()
 	why, err := s.await()
 	if err != nil || why == "" {
+		if s.active != nil {
+			s.active.end(c.Config.KillTimeout.Std())
+		}
 		return err
 	}
 	return s.rule(ctx, signals, why)
@@ -55,7 +58,8 @@ type standbyProcess struct {
 	log    *slog.Logger
 	wire   *wire
 	estate *estate
-	master *pidfd // nil: it has ended
+	master *pidfd  // nil: it has ended
+	active *active // nil: it accepts nothing yet
 
 	heard   bool  // something
 	retired bool  // by the master
@@ -79,6 +83,11 @@ func newStandbyProcess(c standbyConfig, log *slog.Logger) (*standbyProcess, erro
 	}
 	if s.estate, err = inherit(c.Dir, c.Will); err != nil {
 		return nil, err
+	}
+	if c.Config.Standby == "active" {
+		if s.active, err = s.newActive(); err != nil {
+			return nil, err
+		}
 	}
 	return s, s.wire.send(frame{kind: standing}, -1)
 }
@@ -156,6 +165,10 @@ func (s *standbyProcess) rule(ctx context.Context, signals <-chan os.Signal, why
 	if err := s.estate.enter(); err != nil {
 		return err
 	}
+	if s.active != nil {
+		s.active.yield()
+		s.estate.proxy = s.active.proxy
+	}
 	m, err := newMaster(o, s.estate, s.Slots)
 	if err != nil {
 		return err
@@ -163,6 +176,9 @@ func (s *standbyProcess) rule(ctx context.Context, signals <-chan os.Signal, why
 	defer m.close()
 	m.announce("process %d is master now: %s", os.Getpid(), why)
 	m.adopt()
+	if s.active != nil {
+		s.active.forget()
+	}
 	if h, ok := m.dispatch.(*handoff); ok {
 		for _, fd := range s.given {
 			h.arrive(fd)
