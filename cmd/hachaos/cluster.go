@@ -29,6 +29,7 @@ type clusterFlags struct {
 	pass    string
 	work    time.Duration
 	seed    uint64
+	drain   time.Duration
 	readyFD int
 	verbose bool
 }
@@ -56,6 +57,7 @@ reload, or SIGUSR2). SIGTERM lets it finish what it has and ends it.`,
 	flags.IntVar(&f.threads, "threads", 1, "processors that a worker uses at once")
 	flags.StringVar(&f.pass, "dispatch", "handoff", "how connections reach workers: handoff, shared, reuseport or proxy")
 	flags.DurationVar(&f.work, "work", 0, "processor time that each request burns")
+	flags.DurationVar(&f.drain, "drain-delay", 0, "time in which /health fails already and requests are still served when the cluster stops")
 	flags.Uint64Var(&f.seed, "seed", 0, "seed of the application's random crashes")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log more")
 	flags.IntVar(&f.readyFD, "ready-fd", 0, "descriptor on which a line of JSON says where it listens")
@@ -119,6 +121,9 @@ func (f *clusterFlags) configuration(cmd *cobra.Command) (cluster.Config, error)
 	}
 	if given("dispatch") || f.config == "" {
 		c.Dispatch = f.pass
+	}
+	if given("drain-delay") {
+		c.Drain.Delay = units.Duration(f.drain)
 	}
 	if given("work") {
 		c.App.Work = units.Duration(f.work)

@@ -21,6 +21,9 @@ import (
 // listenFDsStart is the first descriptor of socket activation (sd_listen_fds(3)).
 const listenFDsStart = 3
 
+// selfVar tells a program where hachaos itself is.
+const selfVar = "HACHAOS"
+
 // becomeProgram turns this process, which is about to be a worker, into another
 // program. Behind proxy it is told a port; otherwise it gets the listener as
 // systemd would pass it, as descriptor 3 with LISTEN_FDS and LISTEN_PID, for
@@ -33,6 +36,9 @@ func becomeProgram(c workerConfig) error {
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, workerVar+"=") })
 	if err := unix.Close(pageFD); err != nil {
 		return fmt.Errorf("start %s: %w", c.Exec[0], err)
+	}
+	if self, err := os.Executable(); err == nil {
+		env = append(env, selfVar+"="+self) // a program that is a cluster itself, say
 	}
 	if c.Port != 0 {
 		env = append(env, c.PortVar+"="+strconv.Itoa(c.Port))

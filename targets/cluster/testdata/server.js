@@ -7,6 +7,7 @@ const server = http.createServer((request, response) => {
   if (request.url === '/error') response.statusCode = 500
   response.end(`instance ${process.env.INSTANCE_ID}\n`)
 })
+if (!process.env.HACHAOS) throw new Error('HACHAOS does not say where hachaos is')
 if (process.env.LISTEN_FDS) {
   if (process.env.LISTEN_PID !== String(process.pid)) throw new Error('LISTEN_PID is of another process')
   server.listen({fd: 3})
