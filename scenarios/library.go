@@ -26,11 +26,9 @@ type Entry struct {
 var libraryOrder = []string{
 	"steady", "worker-crash", "random-exit", "single-crash", "single-restart", "cluster-no-restart",
 	"kill-modes", "rolling-reload", "reload-modes", "memory-restart", "crash-loop",
-	"freeze", "hung-worker", "hung-worker-liveness", "master-kill-passive", "master-kill-active", "broadcast", "proxy-retry", "single-vs-cluster", "balancing", "flaky-network", "slow-worker",
-	"weights", "backup", "sticky", "overload", "overload-limited", "redis-cut", "redis-slow", "redis-errors",
-	"freeze", "hung-worker", "hung-worker-liveness", "master-kill-passive", "broadcast", "proxy-retry", "single-vs-cluster", "balancing", "flaky-network", "slow-worker",
-	"weights", "backup", "sticky", "overload", "overload-limited",
-	"drain-no-delay", "drain-delay", "redis-cut", "redis-slow", "redis-errors",
+	"freeze", "hung-worker", "hung-worker-liveness", "master-kill-passive", "master-kill-active", "broadcast",
+	"proxy-retry", "single-vs-cluster", "balancing", "flaky-network", "slow-worker", "weights", "backup", "sticky",
+	"overload", "overload-limited", "drain-no-delay", "drain-delay", "redis-cut", "redis-slow", "redis-errors",
 	"breaker-off", "breaker-on", "retry-window", "payments-down", "sessions-in-memory", "sessions-in-redis",
 	"compute-inline", "compute-child",
 }
