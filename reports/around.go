@@ -77,7 +77,7 @@ func proxyFaults(p Proxy) string {
 	for _, id := range ids {
 		what := countOf(connections[id], "connection")
 		if acted[id] > connections[id] {
-			what = fmt.Sprintf("%s times on %s", units.FormatCount(acted[id]), what)
+			what = fmt.Sprintf("%s on %s", times(int(acted[id])), what)
 		} else {
 			what = "on " + what
 		}

@@ -30,7 +30,9 @@ var libraryOrder = []string{
 	"proxy-retry", "single-vs-cluster", "balancing", "flaky-network", "slow-worker", "weights", "backup", "sticky",
 	"overload", "overload-limited", "drain-no-delay", "drain-delay", "redis-cut", "redis-slow", "redis-errors",
 	"breaker-off", "breaker-on", "retry-window", "payments-down", "sessions-in-memory", "sessions-in-redis",
-	"compute-inline", "compute-child",
+	"compute-inline", "compute-child", "readiness-cascade", "cache-stampede", "db-cut", "db-slow",
+	"db-failover-sync", "db-failover-async", "db-exhausted", "replica-lag", "replica-kill", "redis-failover",
+	"redis-cluster-failover", "sentinel-quorum",
 }
 
 // Library lists the built-in scenarios.

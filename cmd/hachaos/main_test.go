@@ -8,8 +8,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"testing"
 
+	"github.com/hachaos/hachaos/targets/backend"
 	"github.com/hachaos/hachaos/targets/proc"
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -69,6 +71,7 @@ func setup(t testing.TB) func(*testscript.Env) error {
 		env.Setenv("BUSY_PORT", strconv.Itoa(busy.Addr().(*net.TCPAddr).Port))
 		env.Setenv("PATH", binary+string(os.PathListSeparator)+env.Getenv("PATH"))
 		env.Setenv("REPO", root(t))
+		env.Setenv("SHARED_TMP", os.TempDir())
 		env.Setenv("NO_COLOR", "")
 		return nil
 	}
@@ -87,11 +90,26 @@ func leftovers(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// serverThere is the condition server:KIND: this machine has the real servers of a
+// kind of dependency. CI must have them.
+func serverThere(condition string) (bool, error) {
+	kind, ok := strings.CutPrefix(condition, "server:")
+	if !ok {
+		return false, fmt.Errorf("unknown condition %s", condition)
+	}
+	err := backend.Config{Kind: kind}.Installed()
+	if err != nil && os.Getenv("CI") == "true" && runtime.GOOS == "linux" {
+		return false, fmt.Errorf("CI installs what .ci/needs lists: %w", err)
+	}
+	return err == nil, nil
+}
+
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		Setup:               setup(t),
 		RequireExplicitExec: true,
+		Condition:           serverThere,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"leftovers": leftovers,
 			"json":      jsonValue,

@@ -78,3 +78,7 @@ func versionOf(program string) string {
 	}
 	return versionNumber.FindString(strings.TrimSpace(string(out)))
 }
+
+// Installed returns nil if this machine has the programs of a local server for
+// c, else an error that says which are missing.
+func (c Config) Installed() error { return New("", c, Options{}).chooseLocal() }
