@@ -249,3 +249,52 @@ func TestExternal(t *testing.T) {
 		t.Errorf("it leads to %s", up)
 	}
 }
+
+func TestEmbeddedPostgres(t *testing.T) {
+	s := newStage(t)
+	b := s.play("db", backend.Config{Kind: "postgres", Mode: "embedded", Replicas: 1})
+	if b.ReplicaURL() == "" || !strings.Contains(b.Server(), "SQLite") {
+		t.Errorf("it is %q, %q", b.ReplicaURL(), b.Server())
+	}
+	mustQuery[int64](t, b.URL(), "CREATE TABLE a (b bigint)")
+	mustQuery[int64](t, b.URL(), "INSERT INTO a VALUES ($1)", 1)
+	if rows := mustQuery[int64](t, b.ReplicaURL(), "SELECT b FROM a"); len(rows) != 1 {
+		t.Errorf("the replica has %v", rows)
+	}
+	// Its reads and its writes can be cut apart.
+	s.cut("db", true)
+	if _, err := query[int64](t.Context(), b.URL(), "SELECT b FROM a"); err == nil {
+		t.Error("a client got through a cut proxy")
+	}
+	mustQuery[int64](t, b.ReplicaURL(), "SELECT b FROM a")
+	s.cut("db", false)
+	undo, err := b.Lag(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustQuery[int64](t, b.URL(), "INSERT INTO a VALUES ($1)", 2)
+	if rows := mustQuery[int64](t, b.ReplicaURL(), "SELECT b FROM a"); len(rows) != 1 {
+		t.Errorf("a replica that is held back has %v", rows)
+	}
+	if err := undo(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if undo, err = b.Fill(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := query[int64](t.Context(), b.URL(), "SELECT 1"); err == nil || !strings.Contains(err.Error(), "53300") {
+		t.Errorf("a full server took a connection: %v", err)
+	}
+	if err := undo(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// What was written outlives the process.
+	s.kill(b, backend.Primary)
+	s.awaitEvent(backend.Ended)
+	if err := b.StartNode(t.Context(), "node-1"); err != nil {
+		t.Fatal(err)
+	}
+	if rows := mustQuery[int64](t, b.URL(), "SELECT b FROM a"); len(rows) != 2 {
+		t.Errorf("after a kill it has %v", rows)
+	}
+}

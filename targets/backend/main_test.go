@@ -2,6 +2,7 @@ package backend_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,7 +26,7 @@ const selfVar = "BACKEND_TEST_SELF"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(selfVar) == "" {
-		goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/jackc/pgx/v5/pgxpool.(*Pool).backgroundHealthCheck"))
+		goleak.VerifyTestMain(m)
 		return
 	}
 	if err := backend.Serve(context.Background(), os.Args[2], os.Stdin, os.Stdout); err != nil {
@@ -217,16 +218,36 @@ func (s *stage) kill(b *backend.Backend, role backend.Role) backend.Node {
 	return nodes[0]
 }
 
-// freeze stops every process of a node.
-func (s *stage) freeze(b *backend.Backend, node string) {
+// freezeMatching stops the processes of a node whose command line matches; all
+// of them do with "".
+func (s *stage) freezeMatching(b *backend.Backend, node, pattern string) {
 	s.t.Helper()
-	stop, err := proc.ParseSignal("SIGSTOP")
+	found := 0
+	for _, id := range b.Processes(node) {
+		if strings.Contains(proc.Cmdline(id.PID), pattern) {
+			s.signal(id, "SIGSTOP")
+			found++
+		}
+	}
+	if found == 0 {
+		s.t.Fatalf("%s has no process %q", node, pattern)
+	}
+}
+
+func (s *stage) thaw(b *backend.Backend, node string) {
+	s.t.Helper()
+	for _, id := range b.Processes(node) {
+		s.signal(id, "SIGCONT")
+	}
+}
+
+func (s *stage) signal(id proc.ID, name string) {
+	s.t.Helper()
+	sig, err := proc.ParseSignal(name)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	for _, id := range b.Processes(node) {
-		if err := proc.Signal(id, stop); err != nil {
-			s.t.Fatal(err)
-		}
+	if err := proc.Signal(id, sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		s.t.Fatal(err)
 	}
 }

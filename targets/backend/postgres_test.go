@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -192,6 +193,22 @@ func TestPostgresFailoverSync(t *testing.T) {
 	if recovering := mustQuery[bool](t, b.ReplicaURL(), "SELECT pg_is_in_recovery()"); !recovering[0] {
 		t.Error("the replica's URL leads to the primary")
 	}
+	// While no replica takes it in, a commit is not acknowledged.
+	replicas, err := b.Select(backend.Replica)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range replicas {
+		s.freezeMatching(b, n.Name, "")
+	}
+	waiting, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if _, err := query[int64](waiting, b.URL(), "INSERT INTO writes VALUES (-2)"); err == nil {
+		t.Error("a commit was acknowledged that no replica had")
+	}
+	for _, n := range replicas {
+		s.thaw(b, n.Name)
+	}
 	old := s.kill(b, backend.Primary)
 	// Reads go on all the while.
 	for len(failovers(s)) == 0 {
@@ -219,7 +236,7 @@ func TestPostgresFailoverSync(t *testing.T) {
 	if err := b.StartNode(t.Context(), old.Name); err != nil {
 		t.Fatal(err)
 	}
-	if replicas, err := b.Select(backend.Replica); err != nil || len(replicas) != 2 {
+	if replicas, err = b.Select(backend.Replica); err != nil || len(replicas) != 2 {
 		t.Errorf("replicas are %+v, %v", replicas, err)
 	}
 	if primaries, err := b.Select(backend.Primary); err != nil || len(primaries) != 1 || primaries[0].Name != e.Node || primaries[0].Proxy != "db" {
@@ -249,12 +266,17 @@ func TestPostgresFailoverAsync(t *testing.T) {
 		}
 		return err
 	})
-	// A frozen primary keeps its connections and answers nothing.
 	primary, err := b.Select(backend.Primary)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.freeze(b, primary[0].Name)
+	// What the primary acknowledges from here on never leaves it.
+	s.freezeMatching(b, primary[0].Name, "walsender")
+	for _, n := range []int64{-2, -3} {
+		mustQuery[int64](t, b.URL(), "INSERT INTO writes VALUES ($1)", n)
+	}
+	// A frozen primary keeps its connections and answers nothing.
+	s.freezeMatching(b, primary[0].Name, "")
 	e := s.awaitEvent(backend.FailedOn)
 	before := mustQuery[int64](t, b.URL(), "SELECT count(*) FROM writes")[0]
 	s.await("more writes", func() error {
@@ -265,6 +287,9 @@ func TestPostgresFailoverAsync(t *testing.T) {
 		return err
 	})
 	w.end()
+	if there := mustQuery[int64](t, b.URL(), "SELECT n FROM writes WHERE n < 0"); len(there) > 0 {
+		t.Errorf("%v outlived the only server that had them", there)
+	}
 	t.Logf("async: %d of %d acknowledged writes were lost; failover %v, longest without an acknowledged write %v", w.lost(t, b.URL()), len(w.acked), e.Took, w.longest)
 	for _, n := range b.Nodes() {
 		if n.Name == primary[0].Name && n.Alive {
@@ -343,3 +368,32 @@ func TestPostgresLagAndPromote(t *testing.T) {
 		t.Errorf("a promotion was taken for a failover: %+v", s.seen())
 	}
 }
+
+func TestPostgresDoesNotStart(t *testing.T) {
+	needPostgres(t)
+	s := newStage(t)
+	config := backend.Config{Kind: "postgres", Mode: "local"}
+	config.SetDefaults()
+	opts := s.Options
+	opts.Proxies = broken{s}
+	b := backend.New("db", config, opts)
+	err := b.Start(t.Context())
+	s.stop(b)
+	if err == nil || !strings.Contains(err.Error(), "start dependency db: start node-1: it ended: exit status 1; it printed last:") || !strings.Contains(err.Error(), "Address already in use") {
+		t.Errorf("a taken port: %v", err)
+	}
+}
+
+// broken takes the upstream's port away before the server has it.
+type broken struct{ s *stage }
+
+func (b broken) Add(_ context.Context, _, _, upstream string) (string, error) {
+	ln, err := net.Listen("tcp", upstream)
+	if err != nil {
+		return "", err
+	}
+	b.s.t.Cleanup(func() { ln.Close() })
+	return upstream, nil
+}
+
+func (b broken) Repoint(context.Context, string, string) error { return nil }

@@ -282,6 +282,6 @@ func TestPausedServerIsSelectedAndStopped(t *testing.T) {
 	if len(ids) != 1 || ids[0] != b.Nodes()[0].ID {
 		t.Fatalf("its processes are %v", ids)
 	}
-	s.freeze(b, "node-1")
+	s.freezeMatching(b, "node-1", "")
 	s.stop(b) // a frozen one ends too
 }
