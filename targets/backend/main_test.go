@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -154,6 +155,12 @@ func (s *stage) play(name string, config backend.Config) *backend.Backend {
 	s.t.Cleanup(func() { s.stop(b) })
 	if err := b.Start(ctx); err != nil {
 		s.t.Fatal(err)
+	}
+	// By this a guard finds what nobody told it of.
+	for _, n := range b.Nodes() {
+		if n.Alive && runtime.GOOS == "linux" && proc.Environ(n.ID.PID, proc.RunVar) != s.run {
+			s.t.Errorf("%s of %s does not carry the run's id", n.Name, name)
+		}
 	}
 	return b
 }

@@ -42,7 +42,8 @@ func (r *redisServers) addServer(ctx context.Context, name, proxy string, port i
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
-	lines := append([]string{"bind 127.0.0.1", "port " + portOf(inner.addr), "dir " + quoted(dir)}, config(n)...)
+	// A title would be written over the environment, and with it the run's id.
+	lines := append([]string{"set-proc-title no", "bind 127.0.0.1", "port " + portOf(inner.addr), "dir " + quoted(dir)}, config(n)...)
 	// The server writes to it: who its primary is survives a restart.
 	n.file = filepath.Join(dir, "redis.conf")
 	if err := os.WriteFile(n.file, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
