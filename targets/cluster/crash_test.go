@@ -15,7 +15,11 @@ import (
 
 func config(workers int, dispatch string, work time.Duration) Config {
 	// A slow machine must not look like workers that never become ready.
-	return Config{Workers: Workers(workers), Dispatch: dispatch, App: app.Config{Work: units.Duration(work)}, ReadyTimeout: units.Duration(patience), KillTimeout: units.Duration(patience)}
+	long := units.Duration(patience)
+	return Config{
+		Workers: Workers(workers), Dispatch: dispatch, App: app.Config{Work: units.Duration(work)}, ReadyTimeout: long, KillTimeout: long,
+		Timeouts: Timeouts{Connect: long, Answer: long}, // nor like a proxy's worker that does not answer
+	}
 }
 
 var dispatches = []string{"handoff", "shared", "reuseport", "proxy"}
@@ -24,7 +28,7 @@ func TestKillLosesWhatRunsAndNoMore(t *testing.T) {
 	for _, dispatch := range dispatches {
 		t.Run(dispatch, func(t *testing.T) {
 			t.Parallel()
-			f := start(t, masterOptions{Config: config(2, dispatch, 100*time.Millisecond)})
+			f := start(t, masterOptions{Config: config(2, dispatch, 50*time.Millisecond)})
 			const kills, requests = 3, 14
 			ok, lost := 0, 0
 			for range kills {
