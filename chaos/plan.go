@@ -95,6 +95,8 @@ func (f *Fault) selector() *Selector {
 		return &f.Pause.Selector
 	case f.Exit != nil:
 		return &f.Exit.Selector
+	case f.Stop != nil:
+		return &f.Stop.Selector
 	}
 	return nil
 }

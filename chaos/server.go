@@ -41,8 +41,6 @@ func (f *Fault) Dependency() string {
 		return f.Latency.Dependency
 	case f.Toxic != nil:
 		return f.Toxic.Dependency
-	case f.Stop != nil:
-		return f.Stop.Dependency
 	case f.Promote != nil:
 		return f.Promote.Dependency
 	case f.Lag != nil:
@@ -54,6 +52,24 @@ func (f *Fault) Dependency() string {
 		return s.Dependency
 	}
 	return ""
+}
+
+// Where names what f strikes if that is not the target's own processes: "cache",
+// "db (primary)", "the front"; else "".
+func (f *Fault) Where() string {
+	switch {
+	case f.Cut != nil:
+		return f.Cut.String()
+	case f.Latency != nil:
+		return f.Latency.String()
+	case f.Toxic != nil:
+		return f.Toxic.String()
+	}
+	spot := Spot{Dependency: f.Dependency()}
+	if s := f.selector(); s != nil && s.Dependency != "" && s.Process != "main" {
+		spot.Process = s.Process
+	}
+	return spot.String()
 }
 
 // endsWithRun is the revert of what is done to a dependency's servers: they are

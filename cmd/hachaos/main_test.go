@@ -70,6 +70,7 @@ func setup(t testing.TB) func(*testscript.Env) error {
 	return func(env *testscript.Env) error {
 		env.Setenv("BUSY_PORT", strconv.Itoa(busy.Addr().(*net.TCPAddr).Port))
 		env.Setenv("PATH", binary+string(os.PathListSeparator)+env.Getenv("PATH"))
+		env.Setenv("HACHAOS_BIN", binary)
 		env.Setenv("REPO", root(t))
 		env.Setenv("SHARED_TMP", os.TempDir())
 		env.Setenv("NO_COLOR", "")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,7 +17,8 @@ type plannedShot struct {
 	ID       string  `json:"id"`
 	Kind     string  `json:"kind"`
 	AtS      float64 `json:"at_s"`
-	Workers  []int   `json:"workers"` // slots; null if they are known only when it strikes
+	Workers  []int   `json:"workers"`         // slots; null if they are known only when it strikes
+	Where    string  `json:"where,omitempty"` // the dependency, or the front; "" for the target's processes
 }
 
 // printSchedules prints what runs of the scenarios would inject, and when.
@@ -28,10 +30,10 @@ func printSchedules(w io.Writer, list []*scenarios.Scenario, asJSON bool) error 
 			fmt.Fprintf(w, "%s · seed %d · %d faults\n", s.Title(), seed, len(shots))
 		}
 		for _, shot := range shots {
-			p := plannedShot{s.Title(), seed, shot.ID(), shot.Fault.Kind(), shot.At.Seconds(), s.Victims(shot)}
+			p := plannedShot{s.Title(), seed, shot.ID(), shot.Fault.Kind(), shot.At.Seconds(), s.Victims(shot), shot.Fault.Where()}
 			planned = append(planned, p)
 			if !asJSON {
-				fmt.Fprintf(w, "%8.3fs  %-16s %-8s %s\n", p.AtS, p.ID, p.Kind, victimWords(p.Workers))
+				fmt.Fprintf(w, "%8.3fs  %-16s %-8s %s\n", p.AtS, p.ID, p.Kind, cmp.Or(p.Where, victimWords(p.Workers)))
 			}
 		}
 	}
