@@ -20,6 +20,7 @@ type pconn struct {
 	timer *time.Timer
 	told  [2]bool // directions whose end was passed on
 	ended bool
+	how   mark // it ended
 }
 
 func (e *portable) admit(p *Proxy, sock *net.TCPConn) {
@@ -73,7 +74,7 @@ func (c *pconn) serve() {
 		c.proxy.server.log.Warn("cannot reach the upstream", "proxy", c.proxy.name, "upstream", *c.proxy.upstream.Load(), "error", err)
 		c.close(reset)
 	} else if c.ended {
-		up.Close()
+		c.end(up.(*net.TCPConn)) // meanwhile
 	} else {
 		c.socks[1] = up.(*net.TCPConn)
 		c.step()
@@ -239,16 +240,20 @@ func (c *pconn) close(how mark) {
 	if c.ended {
 		return
 	}
-	c.ended = true
+	c.ended, c.how = true, how
 	c.timer.Stop()
 	for _, sock := range c.socks {
-		if sock == nil {
-			continue
+		if sock != nil {
+			c.end(sock)
 		}
-		if how == reset {
-			sock.SetLinger(0)
-		}
-		sock.Close()
 	}
 	c.stir.Broadcast()
+}
+
+// end closes one of the connections as the whole has ended.
+func (c *pconn) end(sock *net.TCPConn) {
+	if c.how == reset {
+		sock.SetLinger(0)
+	}
+	sock.Close()
 }
