@@ -529,6 +529,7 @@ name: quick
 target: {single: {}}
 warmup: 0s
 load: [{name: main, closed: {concurrency: 1}, duration: 500ms}]
+probe: {off: true} # half a second is soon too little to judge uptime by
 `)
 	r, w, err := os.Pipe()
 	if err != nil {
