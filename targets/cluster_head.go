@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hachaos/hachaos/loadgen/clock"
 	"github.com/hachaos/hachaos/targets/proc"
 )
 
@@ -94,6 +95,9 @@ func (c *Cluster) succeed(ctx context.Context) bool {
 		if status, err := c.client.Status(ctx); err == nil && status.PID != last.PID {
 			if info, err := proc.Lookup(status.PID); err == nil {
 				c.head.set(info.ID, true)
+				// What it said before the end of the last one was seen came too
+				// early, and was followed by that end.
+				c.observe(Change{At: clock.Now(), Ready: status.Ready, Source: "cluster", What: fmt.Sprintf("process %d is master now", status.PID)})
 				return true
 			}
 		}
