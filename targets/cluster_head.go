@@ -93,11 +93,7 @@ func (c *Cluster) succeed(ctx context.Context) bool {
 	defer tick.Stop()
 	for {
 		if status, err := c.client.Status(ctx); err == nil && status.PID != last.PID {
-			if info, err := proc.Lookup(status.PID); err == nil {
-				c.head.set(info.ID, true)
-				// What it said before the end of the last one was seen came too
-				// early, and was followed by that end.
-				c.observe(Change{At: clock.Now(), Ready: status.Ready, Source: "cluster", What: fmt.Sprintf("process %d is master now", status.PID)})
+			if info, err := proc.Lookup(status.PID); err == nil && c.greet(ctx, info.ID) {
 				return true
 			}
 		}
@@ -109,4 +105,21 @@ func (c *Cluster) succeed(ctx context.Context) bool {
 			return false
 		}
 	}
+}
+
+// greet tells of a new master and how many of its workers are ready: what it said
+// before the end of the last one was seen came too early, and was followed by that
+// end. Meanwhile nothing else of what it says is passed on, or an older word of it
+// could come last.
+func (c *Cluster) greet(ctx context.Context, id proc.ID) bool {
+	c.telling.Lock()
+	defer c.telling.Unlock()
+	at := clock.Now() // the status holds all that is older
+	status, err := c.client.Status(ctx)
+	if err != nil || status.PID != id.PID {
+		return false
+	}
+	c.head.set(id, true)
+	c.observe(Change{At: at, Ready: status.Ready, Source: "cluster", What: fmt.Sprintf("process %d is master now", id.PID)})
+	return true
 }

@@ -34,6 +34,7 @@ type Cluster struct {
 	head     head
 	url      string
 	counters *counters
+	telling  sync.Mutex // held while something is passed on that others may contradict
 	stopping chan struct{}
 	once     sync.Once
 }
@@ -140,6 +141,8 @@ func (c *Cluster) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		// Its end is seen elsewhere.
 		_ = c.client.Watch(ctx, func(change cluster.Change) error {
+			c.telling.Lock()
+			defer c.telling.Unlock()
 			c.observe(Change{At: change.At, Ready: change.Ready, Source: "cluster", What: change.What})
 			return nil
 		})
