@@ -30,9 +30,8 @@ const (
 func practices(r *Report) []Practice {
 	return []Practice{
 		redundancy(r), healthChecks(r), gracefulShutdown(r), automaticRestart(r),
-		{"retries with backoff", NotTried, "no fault on a dependency called for them"},
-		circuitBreaker(r),
-		failover(r),
+		retriesWithBackoff(r),
+		circuitBreaker(r), failover(r),
 		rateLimiting(r), monitoring(r),
 	}
 }

@@ -275,6 +275,23 @@ type Resource struct {
 	RSSMaxBytes int64   `json:"rss_max_bytes"`
 	Served      *int64  `json:"served"`     // requests by a worker's own count; null of what is none
 	Unfinished  *int64  `json:"unfinished"` // requests that a worker was working on when it ended, by its own count
+
+	Retries *Retries `json:"retries"` // null of what is no worker
+}
+
+// Retries is what was done again after it had failed, by a worker's own count,
+// the warm-up included.
+type Retries struct {
+	Failed    int64   `json:"failed"`    // calls to what it depends on whose first try failed
+	Succeeded int64   `json:"succeeded"` // of those that did when they were tried again
+	Pauses    []Pause `json:"pauses"`    // before first, second, and all later tries again
+	Resent    int64   `json:"resent"`    // requests that a proxy sent to another worker, because this one failed
+}
+
+// Pause is how long calls waited in all before so many tries again.
+type Pause struct {
+	Tries   int64   `json:"tries"`
+	WaitedS float64 `json:"waited_s"`
 }
 
 // Dependency is what the target depended on, and how it was provided.

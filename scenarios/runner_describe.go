@@ -41,11 +41,19 @@ func resources(usages []targets.Usage) []reports.Resource {
 	for _, u := range usages {
 		resource := reports.Resource{Process: u.Process, PID: u.PID, CPUS: u.CPU.Seconds(), RSSMaxBytes: u.RSSMax}
 		if u.Served >= 0 {
-			resource.Served, resource.Unfinished = &u.Served, &u.Unfinished
+			resource.Served, resource.Unfinished, resource.Retries = &u.Served, &u.Unfinished, retries(u)
 		}
 		list = append(list, resource)
 	}
 	return list
+}
+
+func retries(u targets.Usage) *reports.Retries {
+	r := &reports.Retries{Failed: u.Failed, Succeeded: u.Succeeded, Pauses: []reports.Pause{}, Resent: u.Resent}
+	for _, p := range u.Pauses {
+		r.Pauses = append(r.Pauses, reports.Pause{Tries: p.Tries, WaitedS: p.Waited.Seconds()})
+	}
+	return r
 }
 
 // DescribeEnvironment says where a run of hachaos version is played: here.

@@ -97,7 +97,7 @@ func (c *counters) usages() []Usage {
 			c.measure(p.ID.PID)
 		}
 		u := Usage{Process: c.names(p.Slot), PID: p.ID.PID, CPU: p.CPU, RSSMax: p.RSSMax}
-		u.Unfinished = p.Unfinished
+		u.Unfinished, u.Resent, u.Failed, u.Succeeded, u.Pauses = p.Unfinished, p.Resent, p.Failed, p.Succeeded, p.Pauses[:]
 		if u.Served = p.Served; p.Slot == 0 {
 			u.Served = -1 // the master
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hachaos/hachaos/loadgen/clock"
+	"github.com/hachaos/hachaos/targets/page"
 	"github.com/hachaos/hachaos/targets/proc"
 )
 
@@ -52,4 +53,11 @@ type Usage struct {
 	Served  int64 // requests, by the process's own count; -1 if it does not count
 
 	Unfinished int64 // requests that it was working on when it ended
+	Resent     int64 // requests that a proxy sent to another worker, because this one failed
+
+	// What it depends on: calls whose first try failed, those of them that
+	// succeeded when they were tried again, and the pauses before first, second and
+	// later tries again.
+	Failed, Succeeded int64
+	Pauses            []page.Pause
 }

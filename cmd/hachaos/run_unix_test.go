@@ -315,6 +315,56 @@ chaos: [{name: crash, kill: {workers: 1}, at: 1s, every: 1s, count: %d}]
 	}
 }
 
+// TestRetriesAddUp compares what an application counts of its tries again with
+// what the proxy before its Redis counts: each command that it answered with an
+// error is a try that failed.
+func TestRetriesAddUp(t *testing.T) {
+	dir := t.TempDir()
+	cmd, out := play(t, dir, "run", write(t, dir, "retries.yaml", `
+name: retries
+seed: 3
+target: {single: {app: {sessions: redis, retry: {attempts: 4, base: 4ms}}}}
+dependencies: {cache: {kind: redis, mode: embedded}}
+warmup: 200ms
+load: [{name: login, closed: {concurrency: 8}, duration: 4s, requests: [{method: POST, path: /login}]}]
+probe: {path: /health}
+chaos: [{name: loading, toxic: {dependency: cache, type: redis, attributes: {error: LOADING, probability: 0.5, commands: [SET]}}, at: 500ms, for: 3s}]
+`), "-o", "r.json")
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v:\n%s", err, out)
+	}
+	r := readReport(t, filepath.Join(dir, "r.json"))
+	var told *reports.Retries
+	for _, p := range r.Resources {
+		if p.Retries != nil {
+			told = p.Retries
+		}
+	}
+	if told == nil {
+		t.Fatal("the report has no retries")
+	}
+	var again int64
+	for _, p := range told.Pauses {
+		again += p.Tries
+	}
+	injected, lost := r.Proxies[0].Faults[0].Actions, r.Load[0].Requests.Failed
+	t.Logf("%d commands were answered with an error; %+v; %d requests failed", injected, *told, lost)
+	if injected < 100 {
+		t.Fatalf("%d errors say nothing", injected)
+	}
+	if failed := told.Failed + again - told.Succeeded; failed != injected {
+		t.Errorf("the application counts %d tries that failed, the proxy %d errors", failed, injected)
+	}
+	if told.Failed-told.Succeeded != lost {
+		t.Errorf("of %d calls that failed %d succeeded in the end, and %d requests failed", told.Failed, told.Succeeded, lost)
+	}
+	for _, p := range r.Practices {
+		if p.Name == "retries with backoff" && (p.State != reports.Shown || !strings.Contains(p.Figure, "failed calls succeeded when tried again, after pauses of")) {
+			t.Errorf("%s: %s", p.State, p.Figure)
+		}
+	}
+}
+
 // TestSameSeedSameVictims plays a scenario twice and finds the same faults on the
 // same slots at the times of its dry run.
 func TestSameSeedSameVictims(t *testing.T) {

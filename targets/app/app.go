@@ -117,7 +117,7 @@ func New(o Options) *App {
 	if o.Config.Crash != nil {
 		a.crash = lifetime(o)
 	}
-	a.remotes = openRemotes(o.Config, o.Getenv, func(source, format string, args ...any) {
+	a.remotes = openRemotes(o.Config, o.Getenv, &o.Entry.Retries, func(source, format string, args ...any) {
 		a.tell(source, "worker %d: "+format, append([]any{a.slot}, args...)...)
 	})
 	a.sessions = memorySessions{protect.NewKeeper[Session](maxSessions)}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/hachaos/hachaos/targets/app/apptest"
+	"github.com/hachaos/hachaos/targets/page"
 )
 
 // slowDatabase counts the queries, each of which takes a second.
@@ -33,7 +34,7 @@ func newTestCache(c Cache, ask func(context.Context, string) (string, error)) *c
 }
 
 func newTestRemotes(e env) *remotes {
-	return openRemotes(Config{}, func(name string) string { return e[name] }, func(string, string, ...any) {})
+	return openRemotes(Config{}, func(name string) string { return e[name] }, new(page.Retries), func(string, string, ...any) {})
 }
 
 // Of many at once, with single flight one asks the database, without all do.

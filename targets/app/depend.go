@@ -9,6 +9,7 @@ import (
 
 	"github.com/hachaos/hachaos/targets/app/protect"
 	"github.com/hachaos/hachaos/targets/app/store"
+	"github.com/hachaos/hachaos/targets/page"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -74,12 +75,12 @@ type remotes struct {
 // openRemotes makes the clients of those dependencies whose URLs the
 // environment has. The payments API is at PAYMENTS_URL, else at PAY_URL. What is
 // wrong with a URL is what its routes answer.
-func openRemotes(c Config, getenv func(string) string, tell func(source, format string, args ...any)) *remotes {
+func openRemotes(c Config, getenv func(string) string, retries *page.Retries, tell func(source, format string, args ...any)) *remotes {
 	r := &remotes{timeout: c.DependencyTimeout.Std()}
 	if r.timeout == 0 {
 		r.timeout = pingTimeout
 	}
-	o := opener{c, getenv, tell, r}
+	o := opener{c, getenv, retries, tell, r}
 	r.redis = open(o, "redis", "REDIS_URL", store.OpenRedis)
 	r.primary = open(o, "database", "DATABASE_URL", store.OpenSQL)
 	if getenv("DATABASE_REPLICA_URL") != "" {
@@ -96,10 +97,11 @@ func openRemotes(c Config, getenv func(string) string, tell func(source, format 
 
 // opener is what open needs for each dependency.
 type opener struct {
-	config Config
-	getenv func(string) string
-	tell   func(source, format string, args ...any)
-	to     *remotes
+	config  Config
+	getenv  func(string) string
+	retries *page.Retries
+	tell    func(source, format string, args ...any)
+	to      *remotes
 }
 
 func open[C client](o opener, name, variable string, connect func(string, store.Options) (C, error)) *remote[C] {
@@ -125,6 +127,7 @@ func open[C client](o opener, name, variable string, connect func(string, store.
 		Retry:   o.config.Retry,
 		Breaker: o.config.Breaker,
 		Healthy: healthy,
+		Retries: o.retries,
 		Tell:    func(format string, args ...any) { o.tell(name, format, args...) },
 	})
 	o.to.present = append(o.to.present, component{r.Dependency, r.client})

@@ -149,8 +149,9 @@ func (p *pool) pick(key string, wanted int, tried []*upstream) (*upstream, error
 			u.inFlight++
 			u.member.took(1)
 			p.of(u).requests++
-			if len(tried) > 0 {
+			if n := len(tried); n > 0 {
 				p.retries++
+				tried[n-1].member.entry.Resent.Add(1)
 			}
 			return u, nil
 		}

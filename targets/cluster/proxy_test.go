@@ -45,7 +45,7 @@ func newFront(t *testing.T, c Config, servers ...http.HandlerFunc) *front {
 	for i, handler := range servers {
 		s := httptest.NewServer(handler)
 		t.Cleanup(s.Close)
-		f.members = append(f.members, &member{slot: i + 1, port: s.Listener.Addr().(*net.TCPAddr).Port})
+		f.members = append(f.members, &member{entry: new(page.Entry), slot: i + 1, port: s.Listener.Addr().(*net.TCPAddr).Port})
 		f.join(f.members[i])
 	}
 	f.open()
@@ -225,9 +225,17 @@ func TestProxyTriesAnother(t *testing.T) {
 		if status, _ := newFront(t, conf, c.first).ask(c.method, "words"); status != c.status {
 			t.Errorf("%s, with one worker: %d, want %d", c.what, status, c.status)
 		}
-		status, answer := newFront(t, conf, c.first, echo).ask(c.method, "words")
+		f := newFront(t, conf, c.first, echo)
+		status, answer := f.ask(c.method, "words")
 		if status != c.status1 || status == 200 && answer != "words" {
 			t.Errorf("%s, with two workers: %d %q, want %d", c.what, status, answer, c.status1)
+		}
+		var want int64 // of the one that failed
+		if status == 200 {
+			want = 1
+		}
+		if first, second := f.members[0].entry.Resent.Load(), f.members[1].entry.Resent.Load(); first != want || second != 0 {
+			t.Errorf("%s: %d and %d requests were sent again, want %d and 0", c.what, first, second, want)
 		}
 	}
 	if status, _ := newFront(t, Config{}).ask("GET", ""); status != 503 {

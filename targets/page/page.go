@@ -48,7 +48,9 @@ type Entry struct {
 	Conns    atomic.Int64 // connections that clients have open
 	offers   [2]atomic.Uint64
 	port     atomic.Int64
-	_        [13]int64
+	Resent   atomic.Int64 // requests that a proxy sent to another worker, because this one failed
+	Retries  Retries      // of what depends on others
+	_        [4]int64
 }
 
 var _ [entrySize]byte = [unsafe.Sizeof(Entry{})]byte{}
@@ -81,6 +83,10 @@ type Process struct {
 	Unfinished int64 // requests that it was working on when it ended; 0 while it lives
 	Conns      int64
 	Errors     int64
+	Resent     int64
+	Failed     int64         // calls to what it depends on whose first try failed
+	Succeeded  int64         // of those that did when they were tried again
+	Pauses     [pauses]Pause // before first, second, and later tries again
 	CPU        time.Duration // what it used in all; 0 while it lives
 	RSSMax     int64         // bytes, as it last reported itself; 0 if it never did
 }
@@ -150,9 +156,10 @@ func (p *Page) Add(slot, life, generation, restarts int) (index int, e *Entry) {
 	}
 	e = &p.entries[index]
 	e.pid.Store(0)
-	for _, counter := range []*atomic.Int64{&e.born, &e.ended, &e.ready, &e.cpu, &e.rss, &e.Served, &e.InFlight, &e.Busy, &e.Conns, &e.Errors, &e.port} {
+	for _, counter := range []*atomic.Int64{&e.born, &e.ended, &e.ready, &e.cpu, &e.rss, &e.Served, &e.InFlight, &e.Busy, &e.Conns, &e.Errors, &e.port, &e.Resent} {
 		counter.Store(0)
 	}
+	e.Retries.reset()
 	for i := range e.offers {
 		e.offers[i].Store(0)
 	}
@@ -226,6 +233,10 @@ func (e *Entry) Process() Process {
 		InFlight:   e.InFlight.Load(),
 		Conns:      e.Conns.Load(),
 		Errors:     e.Errors.Load(),
+		Resent:     e.Resent.Load(),
+		Failed:     e.Retries.Failed.Load(),
+		Succeeded:  e.Retries.Succeeded.Load(),
+		Pauses:     e.Retries.Pauses(),
 		CPU:        time.Duration(e.cpu.Load()),
 		RSSMax:     e.rss.Load(),
 	}

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/hachaos/hachaos/targets/proc"
 )
@@ -33,11 +34,20 @@ func TestPageIsShared(t *testing.T) {
 	}
 	same.Served.Add(7)
 	same.SetRSSMax(1 << 20)
+	same.Resent.Add(2)
+	same.Retries.Failed.Add(5)
+	same.Retries.Succeeded.Add(4)
+	for n := 1; n <= 4; n++ {
+		same.Retries.Again(n, time.Duration(n)*time.Second)
+	}
 	e.SetReady(true)
 	got := theirs.Processes()
 	if len(got) != 1 || got[0].ID != (proc.ID{PID: 4711, Started: 99}) || got[0].Slot != 2 || got[0].Life != 3 || got[0].Generation != 4 ||
 		got[0].Restarts != 1 || !got[0].Ready || got[0].Served != 7 || got[0].RSSMax != 1<<20 || got[0].Ended != 0 || got[0].Started == 0 {
 		t.Errorf("the page has %+v", got)
+	}
+	if p := got[0]; p.Resent != 2 || p.Failed != 5 || p.Succeeded != 4 || p.Pauses != [pauses]Pause{{1, time.Second}, {1, 2 * time.Second}, {2, 7 * time.Second}} {
+		t.Errorf("of retries the page has %+v", p)
 	}
 	e.End(proc.Exit{Code: 1, CPU: 5})
 	if p := same.Process(); p.Ready || p.Ended == 0 || p.CPU != 5 || p.Served != 7 {

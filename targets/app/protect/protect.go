@@ -16,6 +16,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/hachaos/hachaos/targets/page"
 )
 
 // Errors of a call that was not made. They come wrapped with the dependency's
@@ -36,6 +38,8 @@ type Options struct {
 	// Healthy, unless nil, tells which errors are a sound dependency's answer,
 	// such as that there is no such row. They are not tried again.
 	Healthy func(error) bool
+	// Retries, unless nil, is where failed calls and tries again are counted too.
+	Retries *page.Retries
 	// Tell, unless nil, is told of each change of the breaker's state. It must not
 	// block.
 	Tell func(format string, args ...any)
@@ -50,6 +54,7 @@ type Dependency struct {
 	pool    *pool
 	retry   *retry
 	breaker *breaker
+	counts  *page.Retries
 
 	calls, failures, retries atomic.Int64
 	latency                  atomic.Int64
@@ -66,7 +71,10 @@ type Stats struct {
 
 // New returns a dependency that has not been called.
 func New(o Options) *Dependency {
-	d := &Dependency{name: o.Name, timeout: o.Timeout, healthy: o.Healthy}
+	d := &Dependency{name: o.Name, timeout: o.Timeout, healthy: o.Healthy, counts: o.Retries}
+	if d.counts == nil {
+		d.counts = new(page.Retries)
+	}
 	if d.healthy == nil {
 		d.healthy = func(error) bool { return false }
 	}
@@ -112,13 +120,35 @@ func (d *Dependency) Do(ctx context.Context, call func(context.Context) error) e
 	for tries := 1; ; tries++ {
 		err := d.once(ctx, call)
 		if err == nil || d.healthy(err) {
+			if tries > 1 {
+				d.counts.Succeeded.Add(1)
+			}
 			return err
 		}
-		if d.retry == nil || !d.worthAgain(ctx, err) || !d.retry.again(ctx, tries) {
+		if !d.again(ctx, tries, err) {
 			return fmt.Errorf("%s: %w", d.name, err)
 		}
-		d.retries.Add(1)
 	}
+}
+
+// again pauses after a try that failed, and returns whether to make another.
+func (d *Dependency) again(ctx context.Context, tries int, err error) bool {
+	if !d.worthAgain(ctx, err) {
+		return false
+	}
+	if tries == 1 {
+		d.counts.Failed.Add(1)
+	}
+	if d.retry == nil {
+		return false
+	}
+	start := time.Now()
+	if !d.retry.again(ctx, tries) {
+		return false
+	}
+	d.counts.Again(tries, time.Since(start))
+	d.retries.Add(1)
+	return true
 }
 
 // worthAgain tells whether a call that failed might do better a moment later.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hachaos/hachaos/reports/units"
+	"github.com/hachaos/hachaos/targets/page"
 	"go.uber.org/goleak"
 )
 
@@ -169,6 +170,48 @@ func TestRetryStopsAtSuccessAndAtHealthyErrors(t *testing.T) {
 	if err == nil || calls != 1 {
 		t.Errorf("the client left: %v after %d calls", err, calls)
 	}
+}
+
+// What was tried again, how long it waited and what that was good for is
+// counted, and not what a healthy dependency answered or nobody waits for.
+func TestTriesAgainAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var counts page.Retries
+		d := New(Options{Name: "db", Retry: &Retry{Attempts: 5, Backoff: "exponential", Base: ms(100)}, Retries: &counts, Healthy: func(err error) bool { return errors.Is(err, errRow) }})
+		start := time.Now()
+		for _, answers := range [][]error{
+			{nil}, {errRow}, {errDown, nil}, {errDown, errDown, errRow}, {errDown, errDown, errDown, errDown, nil}, {errDown},
+		} {
+			s := &script{answers: answers}
+			_ = d.Do(t.Context(), s.call)
+		}
+		waited := time.Since(start)
+		ctx, cancel := context.WithCancel(t.Context())
+		_ = d.Do(ctx, func(context.Context) error { cancel(); return errDown })
+		if counts.Failed.Load() != 4 || counts.Succeeded.Load() != 3 {
+			t.Errorf("%d failed, %d of them succeeded, want 4 and 3", counts.Failed.Load(), counts.Succeeded.Load())
+		}
+		pauses := counts.Pauses()
+		var sum time.Duration
+		for i, want := range []struct {
+			tries int64
+			most  time.Duration
+		}{{4, 100 * time.Millisecond}, {3, 200 * time.Millisecond}, {4, 800 * time.Millisecond}} {
+			if p := pauses[i]; p.Tries != want.tries || p.Waited <= 0 || p.Waited > time.Duration(p.Tries)*want.most {
+				t.Errorf("pause %d: %+v, want %d tries", i+1, p, want.tries)
+			}
+			sum += pauses[i].Waited
+		}
+		if sum != waited {
+			t.Errorf("%v was waited and %v counted", waited, sum)
+		}
+		// Without a retry the failures are counted all the same.
+		d = New(Options{Name: "db", Retries: &counts})
+		_ = d.Do(t.Context(), (&script{answers: []error{errDown, nil}}).call)
+		if counts.Failed.Load() != 5 || counts.Pauses() != pauses {
+			t.Errorf("%d failed, want 5; pauses %+v", counts.Failed.Load(), counts.Pauses())
+		}
+	})
 }
 
 func TestBudgetBoundsRetries(t *testing.T) {
