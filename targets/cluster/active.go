@@ -27,7 +27,7 @@ type active struct {
 
 // newActive begins to accept.
 func (s *standbyProcess) newActive() (*active, error) {
-	p, err := newProxy(s.estate.ln, s.Config, s.estate.page.Requests(0), s.Seed, s.log)
+	p, err := newProxy(s.estate.ln, s.Config, &s.estate.secrets, s.estate.page.Requests(0), s.Seed, s.log)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ type Sticky struct {
 	Name string         `yaml:"name" json:"name,omitempty" jsonschema:"description=Name of the cookie,default=srv_id"`
 	TTL  units.Duration `yaml:"ttl" json:"ttl,omitempty" jsonschema:"description=How long a cookie is good,default=1h"`
 	Path string         `yaml:"path" json:"path,omitempty" jsonschema:"description=Path of the cookie,default=/"`
-	Key  string         `yaml:"key" json:"key,omitempty" jsonschema:"description=Secret that signs cookies so that they outlive this master; a random one by default"`
+	Key  string         `yaml:"key" json:"key,omitempty" jsonschema:"description=Secret that signs cookies so that they outlive this cluster; a random one by default"`
 }
 
 // TLS lets the proxy speak TLS to clients, with a certificate from files or with

@@ -91,9 +91,6 @@ func (c *Config) checkManage(report func(path, message string)) {
 	oneOf("reload.order", c.Reload.Order, "start-first", "stop-first")
 	oneOf("reload.on_failure", c.Reload.OnFailure, "pause", "rollback", "continue")
 	oneOf("standby", c.Standby, "none", "passive", "active")
-	if s := c.Sticky; c.Standby == "active" && s != nil && s.By == "cookie" && s.Key == "" {
-		report("standby", "with active and cookies sticky.key must be given: two masters sign them")
-	}
 	if c.Standby == "active" && c.Dispatch != "proxy" {
 		why := "their workers accept by themselves, whoever is master"
 		if c.Dispatch == "handoff" {

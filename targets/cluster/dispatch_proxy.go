@@ -46,9 +46,13 @@ type proxy struct {
 	passes  atomic.Bool // another master has the listener
 }
 
-// newProxy owns ln, and counts requests in counts.
-func newProxy(ln *net.TCPListener, c Config, counts *page.Requests, seed uint64, log *slog.Logger) (*proxy, error) {
-	secure, err := tlsConfig(c.TLS, ln.Addr().(*net.TCPAddr).IP.String())
+// newProxy owns ln, counts requests in counts, and completes the secrets.
+func newProxy(ln *net.TCPListener, c Config, made *secrets, counts *page.Requests, seed uint64, log *slog.Logger) (*proxy, error) {
+	var secure *tls.Config
+	err := made.complete(c, ln.Addr().(*net.TCPAddr).IP.String())
+	if err == nil {
+		secure, err = tlsConfig(c.TLS, made)
+	}
 	if err != nil {
 		ln.Close()
 		return nil, err
@@ -58,7 +62,7 @@ func newProxy(ln *net.TCPListener, c Config, counts *page.Requests, seed uint64,
 		ln.Close()
 		return nil, err
 	}
-	p := &proxy{config: c, ln: &sweptListener{TCPListener: ln}, pool: pool, secure: secure, sticky: newSticky(c), rate: newLimiter(float64(c.Limits.Rate))}
+	p := &proxy{config: c, ln: &sweptListener{TCPListener: ln}, pool: pool, secure: secure, sticky: newSticky(c, made), rate: newLimiter(float64(c.Limits.Rate))}
 	p.ln.most, p.ln.tooMany = int64(c.Limits.Connections), p.turnAway
 	ctx, abort := context.WithCancel(context.Background())
 	p.abort = abort

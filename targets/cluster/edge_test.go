@@ -284,15 +284,11 @@ func TestProxySpeaksHTTP2WithoutTLS(t *testing.T) {
 func TestCertificatesThatDoNotFit(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name string) {
-		pair, err := selfSigned("")
+		certificate, key, err := selfSigned("")
 		if err != nil {
 			t.Fatal(err)
 		}
-		key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for ending, block := range map[string]*pem.Block{".crt": {Type: "CERTIFICATE", Bytes: pair.Certificate[0]}, ".key": {Type: "PRIVATE KEY", Bytes: key}} {
+		for ending, block := range map[string]*pem.Block{".crt": {Type: "CERTIFICATE", Bytes: certificate}, ".key": {Type: "PRIVATE KEY", Bytes: key}} {
 			if err := os.WriteFile(filepath.Join(dir, name+ending), pem.EncodeToMemory(block), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -301,7 +297,7 @@ func TestCertificatesThatDoNotFit(t *testing.T) {
 	write("a")
 	write("b")
 	file := func(name string) string { return filepath.Join(dir, name) }
-	if _, err := tlsConfig(&TLS{Cert: file("a.crt"), Key: file("a.key")}, ""); err != nil {
+	if _, err := tlsConfig(&TLS{Cert: file("a.crt"), Key: file("a.key")}, nil); err != nil {
 		t.Error(err)
 	}
 	for _, c := range []struct{ cert, key, want string }{
@@ -309,7 +305,7 @@ func TestCertificatesThatDoNotFit(t *testing.T) {
 		{"a.crt", "none.key", "no such file"},
 		{"a.key", "a.key", "PEM"},
 	} {
-		_, err := tlsConfig(&TLS{Cert: file(c.cert), Key: file(c.key)}, "")
+		_, err := tlsConfig(&TLS{Cert: file(c.cert), Key: file(c.key)}, nil)
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), file(c.key)) {
 			t.Errorf("%s with %s: %v", c.cert, c.key, err)
 		}

@@ -27,6 +27,7 @@ type estate struct {
 	ln        *net.TCPListener // for clients; nil with reuseport
 	proxy     *proxy           // that accepts already; nil: there is none
 	listeners map[int]*os.File // reuseport's, by slot
+	secrets   secrets
 }
 
 // found opens everything for the first master in a control directory.

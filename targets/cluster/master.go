@@ -206,7 +206,7 @@ func newMaster(o Options, e *estate, slots int) (m *master, err error) {
 			m.dispatch = e.proxy
 			break
 		}
-		m.dispatch, err = newProxy(e.ln, o.Config, m.page.Requests(0), o.Seed, o.Log)
+		m.dispatch, err = newProxy(e.ln, o.Config, &e.secrets, m.page.Requests(0), o.Seed, o.Log)
 	case "shared":
 		m.dispatch, err = newShared(e.ln, e.inherited)
 	case "reuseport":

@@ -39,7 +39,7 @@ func newFront(t *testing.T, c Config, servers ...http.HandlerFunc) *front {
 		t.Fatal(err)
 	}
 	f := &front{t: t, address: ln.Addr().String()}
-	if f.proxy, err = newProxy(ln, c, counts(t), 1, slog.New(slog.DiscardHandler)); err != nil {
+	if f.proxy, err = newProxy(ln, c, new(secrets), counts(t), 1, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	for i, handler := range servers {

@@ -1,8 +1,11 @@
 package cluster
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -265,6 +268,44 @@ func TestActiveStandbyAcceptsBesideItsMaster(t *testing.T) {
 	f.end()
 }
 
+// Who trusts the certificate, or has a worker of its own, notices no change of
+// master.
+func TestStandbyKeepsTheSecrets(t *testing.T) {
+	for _, mode := range []string{"passive", "active"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			conf := config(2, "proxy", 0)
+			conf.Standby, conf.Sticky, conf.TLS = mode, &Sticky{By: "cookie"}, &TLS{SelfSigned: true}
+			f := start(t, masterOptions{Config: conf})
+			f.awaitStandby(1)
+			conn, err := tls.Dial("tcp", f.address, &tls.Config{InsecureSkipVerify: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			roots := x509.NewCertPool()
+			roots.AddCert(conn.ConnectionState().PeerCertificates[0])
+			conn.Close()
+			ask := func(cookies ...*http.Cookie) (worker string, given []*http.Cookie) {
+				transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true}
+				a, _ := answerTo(t, clientOver(t, transport), get(t, "https://"+f.address+"/", cookies...))
+				return a.Header.Get("X-Worker"), a.Cookies()
+			}
+			worker, cookies := ask()
+			if len(cookies) != 1 {
+				t.Fatalf("%d cookies", len(cookies))
+			}
+			f.signal(f.process.ID(), "SIGKILL")
+			f.awaitMaster(2, f.process.PID())
+			for range 6 {
+				if got, again := ask(cookies...); got != worker || len(again) != 0 {
+					t.Errorf("under the new master worker %s answers with %d cookies, worker %s did before", got, len(again), worker)
+				}
+			}
+			f.end()
+		})
+	}
+}
+
 func TestStandbyCheck(t *testing.T) {
 	for _, c := range []struct {
 		config Config
@@ -275,7 +316,7 @@ func TestStandbyCheck(t *testing.T) {
 		{Config{Standby: "both"}, `standby: "both" is not one of none, passive and active`},
 		{Config{Standby: "active"}, "standby: active needs dispatch proxy, where masters pass requests on side by side; with handoff workers are handed"},
 		{Config{Standby: "active", Dispatch: "shared"}, "standby: active needs dispatch proxy, where masters pass requests on side by side; with shared their workers accept by themselves"},
-		{Config{Standby: "active", Dispatch: "proxy", Sticky: &Sticky{By: "cookie"}}, "standby: with active and cookies sticky.key must be given"},
+		{Config{Standby: "active", Dispatch: "proxy", Sticky: &Sticky{By: "cookie"}}, ""},
 	} {
 		c.config.SetDefaults()
 		got := ""

@@ -84,6 +84,7 @@ func newStandbyProcess(c standbyConfig, log *slog.Logger) (*standbyProcess, erro
 	if s.estate, err = inherit(c.Dir, c.Will); err != nil {
 		return nil, err
 	}
+	s.estate.secrets = c.Secrets
 	if c.Config.Standby == "active" {
 		if s.active, err = s.newActive(); err != nil {
 			return nil, err

@@ -5,7 +5,6 @@ package cluster
 import (
 	"context"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -28,14 +27,13 @@ type sticky struct {
 }
 
 // newSticky returns nil if no cookie is asked for.
-func newSticky(c Config) *sticky {
+func newSticky(c Config, made *secrets) *sticky {
 	if c.Sticky == nil || c.Sticky.By != "cookie" {
 		return nil
 	}
 	s := &sticky{Sticky: *c.Sticky, secure: c.TLS != nil}
 	if s.key = []byte(s.Key); len(s.key) == 0 {
-		s.key = make([]byte, sha256.Size)
-		_, _ = rand.Read(s.key) // it never fails
+		s.key = made.Cookies
 	}
 	return s
 }

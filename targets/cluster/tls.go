@@ -4,29 +4,20 @@ package cluster
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"errors"
 	"fmt"
-	"math/big"
 	"net"
 	"sync"
 	"time"
 )
 
-const (
-	// selfSignedFor is how long a certificate that the proxy signs itself is good.
-	selfSignedFor = 365 * 24 * time.Hour
-	// handshakeGrace is how long handshakes may go on once the listener is closed.
-	handshakeGrace = time.Second
-)
+// handshakeGrace is how long handshakes may go on once the listener is closed.
+const handshakeGrace = time.Second
 
-// tlsConfig reads the certificate, or makes one for host. The nil TLS has none.
-func tlsConfig(t *TLS, host string) (*tls.Config, error) {
+// tlsConfig reads the certificate, or takes the one that was made. The nil TLS has
+// none.
+func tlsConfig(t *TLS, s *secrets) (*tls.Config, error) {
 	if t == nil {
 		return nil, nil
 	}
@@ -37,7 +28,7 @@ func tlsConfig(t *TLS, host string) (*tls.Config, error) {
 	var pair tls.Certificate
 	var err error
 	if t.SelfSigned {
-		pair, err = selfSigned(host)
+		pair, err = s.pair()
 	} else {
 		pair, err = keyPair(t.Cert, t.Key)
 	}
@@ -57,29 +48,6 @@ func keyPair(cert, key string) (tls.Certificate, error) {
 		return pair, fmt.Errorf("certificate %s with key %s: %w", cert, key, err)
 	}
 	return pair, nil
-}
-
-// selfSigned makes a certificate that is good for localhost and host.
-func selfSigned(host string) (tls.Certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	now := time.Now()
-	c := &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()),
-		Subject:      pkix.Name{CommonName: "hachaos"},
-		NotBefore:    now.Add(-time.Hour), NotAfter: now.Add(selfSignedFor),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
-	}
-	if ip := net.ParseIP(host); ip != nil {
-		c.IPAddresses = append(c.IPAddresses, ip)
-	} else if host != "" {
-		c.DNSNames = append(c.DNSNames, host)
-	}
-	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 }
 
 // tlsListener accepts connections whose handshake is done, each of which has
