@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -62,13 +64,24 @@ func NewServer(a *App, log *slog.Logger) *Server {
 	return s
 }
 
-// Serve accepts connections until the listener is closed, and then returns nil.
-func (s *Server) Serve(ln net.Listener) error {
+// Serve accepts connections until all listeners are closed, and then returns nil.
+// If one of them fails, the others are closed.
+func (s *Server) Serve(listeners ...net.Listener) error {
 	defer close(s.done)
-	if err := s.http.Serve(ln); !errors.Is(err, net.ErrClosed) {
-		return fmt.Errorf("serve: %w", err)
+	var serving errgroup.Group
+	for _, ln := range listeners {
+		serving.Go(func() error {
+			err := s.http.Serve(ln)
+			if errors.Is(err, net.ErrClosed) {
+				return nil
+			}
+			for _, other := range listeners {
+				other.Close()
+			}
+			return fmt.Errorf("serve: %w", err)
+		})
 	}
-	return nil
+	return serving.Wait()
 }
 
 func (s *Server) track(c net.Conn, state http.ConnState) {

@@ -3,17 +3,17 @@
 package cluster
 
 import (
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 // accept takes connections until the listener's deadline strikes, and then
-// those that are complete already.
-func (h *handoff) accept() {
-	defer close(h.swept)
-	defer h.ln.Close()
-	raw, err := h.ln.SyscallConn()
+// those that are complete already. It owns ln.
+func (h *handoff) accept(ln *os.File) {
+	defer ln.Close()
+	raw, err := ln.SyscallConn()
 	if err != nil {
 		h.log.Error("accept", "error", err)
 		return

@@ -104,6 +104,9 @@ func (m *master) attach(wire *wire) (*worker, *member, error) {
 		if w.member != nil && w.member.wire == nil { // it was taken over, and serves already
 			w.member.wire = wire
 			mem = w.member
+			if w.state == Serving {
+				m.dispatch.join(mem) // it can be handed connections now
+			}
 			return
 		}
 		mem.entry, mem.slot = w.entry, w.slot.number

@@ -30,7 +30,7 @@ const reclaimAfter = 100 * time.Millisecond
 // back. Who has it is decided by the page (see page.Entry.Claim), not by who
 // hears of it first.
 type handoff struct {
-	ln       *os.File
+	ln       *os.File      // nil: connections arrive otherwise
 	threads  int64         // of each worker
 	room     int           // how many connections may wait
 	patience time.Duration // how long they may
@@ -68,26 +68,50 @@ func (c *client) close() {
 	}
 }
 
-// newHandoff owns ln.
-func newHandoff(ln *net.TCPListener, c Config, log *slog.Logger) (*handoff, error) {
+// newHandoff owns ln. Of two masters that hand over to the same workers one is the
+// second, and so is every other one that comes after another.
+func newHandoff(ln *net.TCPListener, c Config, second bool, log *slog.Logger) (*handoff, error) {
 	fd, err := detach(ln)
 	if err != nil {
 		return nil, err
 	}
+	h := makeHandoff(c, second, log)
+	h.ln, h.swept = os.NewFile(uintptr(fd), "listener"), make(chan struct{})
+	return h, nil
+}
+
+// makeHandoff returns one without a listener.
+func makeHandoff(c Config, second bool, log *slog.Logger) *handoff {
 	h := &handoff{
-		ln: os.NewFile(uintptr(fd), "listener"), threads: int64(c.Threads), room: c.Queue.Size, patience: c.Queue.Timeout.Std(),
-		reject: c.Drain.Mode == "reject", log: log, stop: make(chan struct{}), swept: make(chan struct{}),
+		threads: int64(c.Threads), room: c.Queue.Size, patience: c.Queue.Timeout.Std(),
+		reject: c.Drain.Mode == "reject", log: log, stop: make(chan struct{}),
 	}
 	// Another master may have offered under a number, and died.
 	h.number = uint64(clock.Now()) &^ page.SecondOffer
+	if second {
+		h.number |= page.SecondOffer
+	}
 	h.silent = newAside(h.add)
-	return h, nil
+	return h
 }
 
 // open begins to accept.
 func (h *handoff) open() {
-	h.wg.Go(h.accept)
+	if h.ln != nil {
+		h.wg.Go(func() {
+			defer close(h.swept)
+			h.accept(h.ln)
+		})
+	}
 	h.wg.Go(h.reclaim)
+}
+
+// endAccept returns when nothing more is accepted.
+func (h *handoff) endAccept() {
+	if h.ln != nil {
+		_ = h.ln.SetDeadline(time.Unix(1, 0)) // an error says that it is closed
+		<-h.swept
+	}
 }
 
 // add puts a connection at the end of the line.
@@ -117,7 +141,7 @@ func (h *handoff) dispatch() {
 		h.number++
 		c.number, c.at = h.number, clock.Now()
 		m.entry.Offer(c.number)
-		if err := m.wire.send(frame{kind: handed, n: c.number}, c.fd); err != nil {
+		if err := m.hand.send(frame{kind: handed, n: c.number}, c.fd); err != nil {
 			// It has ended, as its reader is about to find out.
 			m.entry.Claim(c.number)
 			m.leaving = true
@@ -148,7 +172,7 @@ func (h *handoff) free() *member {
 	n := len(h.members)
 	for i := range n {
 		m := h.members[(h.turn+i)%n]
-		if m.untaken != nil || m.stalled != 0 || m.leaving {
+		if m.hand == nil || m.untaken != nil || m.stalled != 0 || m.leaving {
 			continue
 		}
 		if m.entry.Busy.Load() < h.threads {
@@ -168,6 +192,9 @@ func (h *handoff) free() *member {
 func (h *handoff) join(m *member) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if m.hand == nil {
+		m.hand = m.wire
+	}
 	if m.leaving = false; !slices.Contains(h.members, m) {
 		h.members = append(h.members, m)
 	}
@@ -261,7 +288,8 @@ func (h *handoff) inherit(int) ([]*os.File, error) { return nil, nil }
 
 func (h *handoff) bequeath() ([]int, []syscall.Conn) { return nil, []syscall.Conn{h.ln} }
 
-// vacate does nothing: nobody waits for one worker alone.
+// desert and vacate do nothing: nobody waits for one worker alone.
+func (h *handoff) desert(int) {}
 func (h *handoff) vacate(int) {}
 
 // queued is how many connections wait for a worker.
@@ -274,8 +302,7 @@ func (h *handoff) queued() int {
 // drain closes the listener, and returns when all that had come by then was
 // taken by workers, or ctx ends.
 func (h *handoff) drain(ctx context.Context) {
-	_ = h.ln.SetDeadline(time.Unix(1, 0)) // an error says that it is closed
-	<-h.swept
+	h.endAccept()
 	settled := make(chan struct{})
 	h.mu.Lock()
 	h.settled = settled
@@ -293,8 +320,7 @@ func (h *handoff) drain(ctx context.Context) {
 // surrender gives all that has reached no worker to another process, and returns
 // when workers have taken the rest, or ctx ends.
 func (h *handoff) surrender(ctx context.Context, give func(fd int) error) {
-	_ = h.ln.SetDeadline(time.Unix(1, 0)) // an error says that it is closed
-	<-h.swept
+	h.endAccept()
 	h.silent.surrender(give)
 	h.mu.Lock()
 	for h.queue.len() > 0 {
@@ -308,7 +334,7 @@ func (h *handoff) surrender(ctx context.Context, give func(fd int) error) {
 
 // close ends all that is left, so that clients see an end, and waits for it.
 func (h *handoff) close() {
-	_ = h.ln.SetDeadline(time.Unix(1, 0))
+	_ = h.ln.SetDeadline(time.Unix(1, 0)) // an error says that there is none open
 	h.mu.Lock()
 	if !h.closed {
 		close(h.stop)

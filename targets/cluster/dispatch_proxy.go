@@ -104,6 +104,7 @@ func (p *proxy) turnAway(c *net.TCPConn) {
 
 func (*proxy) inherit(int) ([]*os.File, error)     { return nil, nil }
 func (p *proxy) bequeath() ([]int, []syscall.Conn) { return nil, []syscall.Conn{p.ln.TCPListener} }
+func (*proxy) desert(int)                          {}
 func (*proxy) vacate(int)                          {}
 func (p *proxy) join(m *member)                    { p.pool.join(m) }
 func (p *proxy) leave(m *member)                   { p.pool.leave(m) }

@@ -4,34 +4,59 @@ package cluster
 
 import (
 	"context"
-	"maps"
+	"log/slog"
 	"net"
 	"os"
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
+// halfOpen is longer than the kernel keeps connections that have sent nothing out
+// of their listener's queue (see deferAccept).
+const halfOpen = 2 * time.Second
+
 // reuseport gives each slot a listener of its own on the one address; the kernel
 // spreads new connections over them. The master keeps them all open: closing one
 // resets the connections in its queue, which a worker's successor takes instead.
+//
+// Where no successor is to come, the slot's listener is deserted: the kernel is
+// told to choose among the others, what is in its queue is handed to the workers
+// of those, and only then is it closed.
 type reuseport struct {
-	address string
+	address  string
+	heir     *handoff      // hands over what was left in deserted listeners
+	patience time.Duration // after which no worker accepts on a deserted listener
+	foreign  bool          // workers are other programs, which can be handed nothing
+	log      *slog.Logger
+	wg       sync.WaitGroup
+	stop     chan struct{} // closed when deserted listeners are to be closed at once
 
-	mu     sync.Mutex
-	files  map[int]*os.File // by slot
-	closed bool
+	mu        sync.Mutex
+	listeners []*slotListener // in the kernel's order: see remove
+	closed    bool
+}
+
+// slotListener is the listener of a slot.
+type slotListener struct {
+	slot     int
+	file     *os.File
+	deserted bool
 }
 
 // newReuseport owns the estate's listeners. The one of a new cluster only shows
 // that the address is free: a listener that shares its port would share it with
 // a stranger's too.
-func newReuseport(e *estate, slots int) (*reuseport, error) {
-	r := &reuseport{address: e.address, files: map[int]*os.File{}}
+func newReuseport(e *estate, slots int, c Config, log *slog.Logger) (*reuseport, error) {
+	r := &reuseport{
+		address: e.address, heir: makeHandoff(c, e.second, log), foreign: len(c.Exec) > 0, log: log, stop: make(chan struct{}),
+		patience: halfOpen + c.KillTimeout.Std() + killSlack,
+	}
 	if e.inherited {
-		r.files = e.listeners
+		r.listeners = e.listeners
 		return r, nil
 	}
 	if err := e.ln.Close(); err != nil {
@@ -46,6 +71,28 @@ func newReuseport(e *estate, slots int) (*reuseport, error) {
 	return r, nil
 }
 
+// open goes on with what another master had begun.
+func (r *reuseport) open() {
+	r.heir.open()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range r.listeners {
+		if l.deserted {
+			r.wg.Go(func() { r.clear(l) })
+		}
+	}
+}
+
+// at returns the slot's listener; nil if there is none.
+func (r *reuseport) at(slot int) *slotListener {
+	for _, l := range r.listeners {
+		if l.slot == slot && !l.deserted {
+			return l
+		}
+	}
+	return nil
+}
+
 // inherit returns the slot's listener, which it opens if there is none.
 func (r *reuseport) inherit(slot int) ([]*os.File, error) {
 	r.mu.Lock()
@@ -53,56 +100,183 @@ func (r *reuseport) inherit(slot int) ([]*os.File, error) {
 	if r.closed {
 		return nil, errStopping
 	}
-	if r.files[slot] == nil {
+	l := r.at(slot)
+	if l == nil {
 		ln, err := listenShared(r.address)
 		if err != nil {
 			return nil, err
 		}
-		if r.files[slot], err = inheritable(ln); err != nil {
+		l = &slotListener{slot: slot}
+		if l.file, err = inheritable(ln); err != nil {
 			return nil, err
 		}
+		r.listeners = append(r.listeners, l)
+		r.steer()
 	}
-	return []*os.File{r.files[slot]}, nil
+	return []*os.File{l.file}, nil
 }
 
+// bequeath lists deserted listeners as negative slots, because they count in the
+// kernel's order too.
 func (r *reuseport) bequeath() (slots []int, listeners []syscall.Conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	slots = slices.Sorted(maps.Keys(r.files))
-	for _, slot := range slots {
-		listeners = append(listeners, r.files[slot])
+	for _, l := range r.listeners {
+		slot := l.slot
+		if l.deserted {
+			slot = -slot
+		}
+		slots, listeners = append(slots, slot), append(listeners, l.file)
 	}
 	return slots, listeners
 }
 
-// vacate closes the listener of a slot that will have no worker, so that no
-// client waits there in vain.
-func (r *reuseport) vacate(slot int) {
+// inheritSlots is the other side of bequeath.
+func inheritSlots(slots []int, next int) (listeners []*slotListener) {
+	for i, slot := range slots {
+		l := &slotListener{slot: slot, deserted: slot < 0, file: os.NewFile(uintptr(next+i), "listener")}
+		if l.deserted {
+			l.slot = -slot
+		}
+		listeners = append(listeners, l)
+	}
+	return listeners
+}
+
+// desert lets no new connections come to a slot, unless it is the last one.
+func (r *reuseport) desert(slot int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if f := r.files[slot]; f != nil {
-		f.Close()
-		delete(r.files, slot)
+	l := r.at(slot)
+	if l == nil || r.closed {
+		return
+	}
+	l.deserted = true
+	if len(r.chosen()) == 0 {
+		l.deserted = false
+		return
+	}
+	r.steer()
+	r.wg.Go(func() { r.clear(l) })
+}
+
+// vacate is desert for a slot that has no worker, so that no client waits there
+// in vain. The last listener is closed.
+func (r *reuseport) vacate(slot int) {
+	r.desert(slot)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l := r.at(slot); l != nil && !r.closed {
+		r.remove(l)
+	}
+}
+
+// clear hands over what comes to a deserted listener, and closes it when nothing
+// can come any more.
+func (r *reuseport) clear(l *slotListener) {
+	accepted := make(chan struct{})
+	f, err := duplicate(l.file)
+	if err == nil && !r.foreign {
+		r.wg.Go(func() {
+			defer close(accepted)
+			r.heir.accept(f)
+		})
+	} else {
+		close(accepted)
+	}
+	t := time.NewTimer(r.patience)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-r.stop:
+	}
+	if err == nil {
+		_ = f.SetDeadline(time.Unix(1, 0))
+		<-accepted
+		f.Close() // if nobody accepted on it
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.remove(l)
+	r.steer()
+}
+
+// remove closes a listener. The kernel numbers the listeners of an address in the
+// order in which they came, and moves the last one to where another was closed.
+func (r *reuseport) remove(l *slotListener) {
+	l.file.Close()
+	if i := slices.Index(r.listeners, l); i >= 0 {
+		last := len(r.listeners) - 1
+		r.listeners[i] = r.listeners[last]
+		r.listeners = r.listeners[:last]
+	}
+}
+
+// chosen are the numbers of the listeners that are to get connections.
+func (r *reuseport) chosen() (numbers []int) {
+	for i, l := range r.listeners {
+		if !l.deserted {
+			numbers = append(numbers, i)
+		}
+	}
+	return numbers
+}
+
+// steer tells the kernel which listeners it may choose.
+func (r *reuseport) steer() {
+	numbers := r.chosen()
+	if len(numbers) == 0 {
+		return
+	}
+	if len(numbers) == len(r.listeners) {
+		numbers = nil
+	}
+	if err := steer(r.listeners[0].file, numbers); err != nil {
+		r.log.Warn("choose among listeners", "error", err) // what comes to a deserted one is handed over
 	}
 }
 
 func (r *reuseport) close() {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.closed = true
-	for _, f := range r.files {
-		f.Close()
+	if !r.closed {
+		close(r.stop)
 	}
-	clear(r.files)
+	r.closed = true
+	r.mu.Unlock()
+	r.wg.Wait()
+	r.heir.close()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range r.listeners {
+		l.file.Close()
+	}
+	r.listeners = nil
 }
 
-func (*reuseport) open()                   {}
-func (*reuseport) join(*member)            {}
-func (*reuseport) leave(*member)           {}
-func (*reuseport) gone(*member)            {}
-func (*reuseport) said(*member, frame)     {}
-func (*reuseport) queued() int             { return 0 }
-func (r *reuseport) drain(context.Context) { r.close() }
+// drain hands over what is left in deserted listeners; the others are cleared by
+// their workers.
+func (r *reuseport) drain(ctx context.Context) {
+	r.mu.Lock()
+	if !r.closed {
+		close(r.stop)
+	}
+	r.closed = true
+	r.mu.Unlock()
+	r.wg.Wait()
+	r.heir.drain(ctx)
+	r.close()
+}
+
+func (r *reuseport) join(m *member) {
+	if !r.foreign {
+		r.heir.join(m)
+	}
+}
+
+func (r *reuseport) leave(m *member)         { r.heir.leave(m) }
+func (r *reuseport) gone(m *member)          { r.heir.gone(m) }
+func (r *reuseport) said(m *member, f frame) { r.heir.said(m, f) }
+func (r *reuseport) queued() int             { return r.heir.queued() }
 
 // inheritable turns a listener, which it owns, into a file for children.
 func inheritable(ln *net.TCPListener) (*os.File, error) {

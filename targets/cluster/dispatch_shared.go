@@ -42,6 +42,7 @@ func (*shared) leave(*member)           {}
 func (*shared) gone(*member)            {}
 func (*shared) said(*member, frame)     {}
 func (*shared) queued() int             { return 0 }
+func (*shared) desert(int)              {}
 func (*shared) vacate(int)              {}
 func (s *shared) drain(context.Context) { s.file.Close() }
 func (s *shared) close()                { s.file.Close() }

@@ -26,7 +26,8 @@ type estate struct {
 	admin     net.Listener     // nil: none
 	ln        *net.TCPListener // for clients; nil with reuseport
 	proxy     *proxy           // that accepts already; nil: there is none
-	listeners map[int]*os.File // reuseport's, by slot
+	listeners []*slotListener  // reuseport's
+	second    bool             // this master offers as the second one: see newHandoff
 	secrets   secrets
 }
 
@@ -74,8 +75,8 @@ func (e *estate) close() {
 	if e.ln != nil {
 		e.ln.Close()
 	}
-	for _, f := range e.listeners {
-		f.Close()
+	for _, l := range e.listeners {
+		l.file.Close()
 	}
 	if e.admin != nil {
 		e.admin.Close()
@@ -117,7 +118,7 @@ type will struct {
 	Address string `json:"address"`
 	Made    bool   `json:"made"` // the control directory
 	Admin   bool   `json:"admin"`
-	Slots   []int  `json:"slots"` // of reuseport's listeners; otherwise there is one
+	Slots   []int  `json:"slots"` // of reuseport's listeners, see its bequeath; otherwise there is one
 }
 
 // Descriptors that every standby inherits; then the admin's listener and those
@@ -165,7 +166,7 @@ func (m *master) bequeath(wire *os.File) (w will, files []*os.File, err error) {
 
 // inherit takes what bequeath left.
 func inherit(dir string, w will) (e *estate, err error) {
-	e = &estate{inherited: true, address: w.Address, claim: &claim{dir: dir, made: w.Made, lock: os.NewFile(standbyLockFD, "lock")}, listeners: map[int]*os.File{}}
+	e = &estate{inherited: true, address: w.Address, claim: &claim{dir: dir, made: w.Made, lock: os.NewFile(standbyLockFD, "lock")}}
 	if e.page, err = page.Map(os.NewFile(standbyPageFD, "page")); err != nil {
 		return nil, err
 	}
@@ -190,10 +191,7 @@ func inherit(dir string, w will) (e *estate, err error) {
 		e.ln = ln.(*net.TCPListener)
 		return e, nil
 	}
-	for _, slot := range w.Slots {
-		e.listeners[slot] = os.NewFile(uintptr(next), "listener")
-		next++
-	}
+	e.listeners = inheritSlots(w.Slots, next)
 	return e, nil
 }
 

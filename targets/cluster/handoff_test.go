@@ -44,11 +44,14 @@ func newBench(t *testing.T) *bench {
 	address := ln.Addr().String()
 	c := Config{}
 	c.SetDefaults()
-	h, err := newHandoff(ln, c, slog.New(slog.DiscardHandler))
+	h, err := newHandoff(ln, c, false, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.wg.Go(h.accept) // and takes nothing back by itself
+	h.wg.Go(func() { // and takes nothing back by itself
+		defer close(h.swept)
+		h.accept(h.ln)
+	})
 	t.Cleanup(h.close)
 	return &bench{h, t, address, p}
 }

@@ -24,7 +24,7 @@ const (
 type link struct {
 	config workerConfig
 	log    *slog.Logger
-	handed chan handedConn // the connection that waits for this worker, if any
+	handed chan handedConn // those that wait for this worker: one of each master at most
 	leave  chan struct{}   // closed when the worker is to leave
 	last   atomic.Bool     // all workers leave
 	once   sync.Once
@@ -48,7 +48,7 @@ type handedConn struct {
 }
 
 func newLink(c workerConfig, log *slog.Logger) *link {
-	return &link{config: c, log: log, handed: make(chan handedConn, 1), leave: make(chan struct{}), probes: make(probes, 4)}
+	return &link{config: c, log: log, handed: make(chan handedConn, 2), leave: make(chan struct{}), probes: make(probes, 4)}
 }
 
 // say tells the master something, if there is one. That the worker is ready is

@@ -48,9 +48,11 @@ type master struct {
 type dispatcher interface {
 	// open begins to take connections.
 	open()
-	// inherit is what the worker of a slot inherits, and vacate says that the slot
-	// has no worker and, but for a reload, will have none.
+	// inherit is what the worker of a slot inherits. desert says that its worker is
+	// to have no successor, and vacate that there is none and, but for a reload,
+	// will be none.
 	inherit(slot int) ([]*os.File, error)
+	desert(slot int)
 	vacate(slot int)
 	// bequeath is what a standby inherits: a listener for each slot listed, or one.
 	bequeath() (slots []int, listeners []syscall.Conn)
@@ -80,6 +82,7 @@ type member struct {
 	foreign bool // another program, which counts nothing itself
 
 	// What follows is handoff's.
+	hand    *wire // over which connections are handed to it; nil: it cannot be reached
 	untaken *client
 	stalled uint64 // the connection that was taken back and not dropped yet
 	leaving bool
@@ -210,9 +213,9 @@ func newMaster(o Options, e *estate, slots int) (m *master, err error) {
 	case "shared":
 		m.dispatch, err = newShared(e.ln, e.inherited)
 	case "reuseport":
-		m.dispatch, err = newReuseport(e, slots)
+		m.dispatch, err = newReuseport(e, slots, o.Config, o.Log)
 	default:
-		m.dispatch, err = newHandoff(e.ln, o.Config, o.Log)
+		m.dispatch, err = newHandoff(e.ln, o.Config, e.second, o.Log)
 	}
 	if err != nil {
 		e.close()

@@ -85,6 +85,11 @@ func newPool(c Config, seed uint64, log *slog.Logger) (*pool, error) {
 }
 
 func (p *pool) join(m *member) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if slices.ContainsFunc(p.upstreams, func(u *upstream) bool { return u.member == m }) {
+		return
+	}
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(m.port))
 	dialer := net.Dialer{Timeout: p.config.Timeouts.Connect.Std()}
 	u := &upstream{member: m, since: clock.Now(), transport: &http.Transport{
@@ -95,8 +100,6 @@ func (p *pool) join(m *member) {
 	u.lines = &lines{dial: func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", address) }}
 	ctx, uncheck := context.WithCancel(context.Background())
 	u.uncheck = uncheck
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.config.Health != nil {
 		p.wg.Go(func() { p.check(ctx, u, address) })
 	}

@@ -1,10 +1,17 @@
 package cluster
 
 import (
+	"bufio"
 	"errors"
+	"io"
 	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func TestReuseportSparesASlotWithoutWorker(t *testing.T) {
@@ -37,6 +44,69 @@ func TestReuseportSparesASlotWithoutWorker(t *testing.T) {
 	now := f.id(1).PID
 	if !eventually(func() bool { return (<-f.burst(ctx, 1)).pid == now }) {
 		t.Error("the slot that was filled again gets nothing")
+	}
+}
+
+func TestReuseportScalesDownWithoutLoss(t *testing.T) {
+	t.Parallel()
+	f := start(t, masterOptions{Config: config(4, "reuseport", 0)})
+	ctx, cancel := timeout()
+	defer cancel()
+	l := f.load(16, false)
+	for range 4 {
+		for _, n := range []int{3, 1, 4} {
+			if !l.after(100) {
+				t.Fatal("no load")
+			}
+			if err := f.Scale(ctx, n); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	l.end()
+	if lost := l.lost.Load(); lost != 0 {
+		t.Errorf("%d of %d requests were lost: %v", lost, lost+l.good.Load(), l.errs)
+	}
+	// What the kernel chooses among are the listeners of those that are left.
+	seen := map[int]bool{}
+	if pids := f.status().pids(); !eventually(func() bool {
+		a := <-f.burst(ctx, 1)
+		if !slices.Contains(pids, a.pid) {
+			t.Fatalf("%+v, the workers are %v", a, pids)
+		}
+		seen[a.pid] = true
+		return len(seen) == len(pids)
+	}) {
+		t.Errorf("only %v get connections of %v", seen, pids)
+	}
+}
+
+// What waits at a worker that is gone for good is served by the others.
+func TestReuseportHandsOverWhatWaits(t *testing.T) {
+	t.Parallel()
+	conf := config(2, "reuseport", 0)
+	conf.Restart.When = "never"
+	f := start(t, masterOptions{Config: conf})
+	victim, survivor := f.id(1), f.id(2)
+	f.freeze(victim)
+	var clients []net.Conn
+	for range 40 { // the kernel has given some to the frozen one
+		c := f.dial()
+		defer c.Close()
+		_ = c.SetDeadline(time.Now().Add(patience))
+		if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		clients = append(clients, c)
+	}
+	f.signal(victim, "SIGKILL")
+	for _, c := range clients {
+		a, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			t.Errorf("a client is not answered: %v", err)
+		} else if a.StatusCode != http.StatusOK || a.Header.Get("X-Worker") != strconv.Itoa(survivor.PID) {
+			t.Errorf("a client is answered %s by worker %s", a.Status, a.Header.Get("X-Worker"))
+		}
 	}
 }
 

@@ -60,6 +60,7 @@ func (m *master) resize(n int) (coming, going []*worker, err error) {
 		m.slots = m.slots[:last:last]
 		s.forgive(m.Config.Restart)
 		s.removed = true
+		m.dispatch.desert(s.number)
 		left := slices.DeleteFunc([]*worker{s.current, s.next}, func(w *worker) bool { return w == nil })
 		for _, w := range left {
 			m.leave(w)

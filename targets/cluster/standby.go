@@ -40,6 +40,7 @@ type standbyConfig struct {
 	Config   Config        `json:"config"`
 	Will     will          `json:"will"`
 	Secrets  secrets       `json:"secrets"`
+	Second   bool          `json:"second"` // it offers connections as the second one
 	Master   int           `json:"master"` // pid
 	Slots    int           `json:"slots"`
 	Dir      string        `json:"dir"`
@@ -107,7 +108,7 @@ func (m *master) startStandby(command, workers []string) (s *standby, err error)
 	slots := 0
 	m.ask(func() { slots = len(m.slots) })
 	text, err := json.Marshal(standbyConfig{
-		Config: m.Config, Will: w, Secrets: m.secrets, Master: os.Getpid(), Slots: slots, Dir: m.Dir, Seed: m.Seed,
+		Config: m.Config, Will: w, Secrets: m.secrets, Second: !m.second, Master: os.Getpid(), Slots: slots, Dir: m.Dir, Seed: m.Seed,
 		Command: workers, Standby: command, Lifeline: m.Lifeline,
 	})
 	if err != nil {

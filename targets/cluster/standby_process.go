@@ -84,7 +84,7 @@ func newStandbyProcess(c standbyConfig, log *slog.Logger) (*standbyProcess, erro
 	if s.estate, err = inherit(c.Dir, c.Will); err != nil {
 		return nil, err
 	}
-	s.estate.secrets = c.Secrets
+	s.estate.secrets, s.estate.second = c.Secrets, c.Second
 	if c.Config.Standby == "active" {
 		if s.active, err = s.newActive(); err != nil {
 			return nil, err

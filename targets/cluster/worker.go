@@ -118,6 +118,11 @@ func (p *workerProcess) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	listeners := []net.Listener{ln}
+	if p.Dispatch == "reuseport" {
+		// What is left in a listener that no worker has any more is handed over.
+		listeners = append(listeners, newHandedListener(p, ln.Addr()))
+	}
 	p.link.unready, p.link.rest = p.app.Unready, func(rests bool) {
 		if ln, ok := ln.(*sharedListener); ok { // to the others nothing more is sent
 			ln.rest(rests)
@@ -148,7 +153,7 @@ func (p *workerProcess) run(ctx context.Context) error {
 	server := app.NewServer(p.app, p.log)
 	go func() { _ = (&http.Server{Handler: p.app, ReadHeaderTimeout: helloTimeout}).Serve(p.link.probes) }() // it ends with the process
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(ln) }()
+	go func() { failed <- server.Serve(listeners...) }()
 	p.link.say(frame{kind: ready, x: uint32(ln.Addr().(*net.TCPAddr).Port)})
 	if after, code, ok := p.app.Crash(); ok {
 		time.AfterFunc(after, func() { os.Exit(code) })
@@ -163,7 +168,9 @@ func (p *workerProcess) run(ctx context.Context) error {
 	if p.Reject {
 		p.app.Reject()
 	}
-	ln.Close()
+	for _, ln := range listeners {
+		ln.Close()
+	}
 	drain, cancel := context.WithTimeout(context.Background(), p.KillTimeout)
 	defer cancel()
 	if cut := server.Drain(drain); cut > 0 {
@@ -206,7 +213,7 @@ func (p *workerProcess) listener() (net.Listener, error) {
 	if p.Dispatch == "shared" || p.Dispatch == "reuseport" {
 		return newSharedListener(os.NewFile(listenerFD, "listener"), addr, p)
 	}
-	return &handedListener{p: p, addr: addr, closing: make(chan struct{})}, nil
+	return newHandedListener(p, addr), nil
 }
 
 // handedListener accepts what the master hands over.
@@ -215,6 +222,10 @@ type handedListener struct {
 	addr    net.Addr
 	closing chan struct{}
 	once    sync.Once
+}
+
+func newHandedListener(p *workerProcess, addr net.Addr) *handedListener {
+	return &handedListener{p: p, addr: addr, closing: make(chan struct{})}
 }
 
 // Accept returns the next connection once a processor is free for it, and
