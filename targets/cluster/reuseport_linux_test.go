@@ -12,6 +12,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hachaos/hachaos/targets/port"
+	"golang.org/x/sys/unix"
 )
 
 func TestReuseportSparesASlotWithoutWorker(t *testing.T) {
@@ -118,4 +121,73 @@ func TestReuseportSharesItsPortWithNoOther(t *testing.T) {
 	if _, err := o.found(); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("a second master on the same port: %v", err)
 	}
+}
+
+// The kernel numbers listeners as reuseport thinks it does, also after one of
+// them was closed.
+func TestSteer(t *testing.T) {
+	t.Parallel()
+	first, err := port.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := config(4, "reuseport", 0)
+	c.SetDefaults()
+	r, err := newReuseport(&estate{ln: first, address: first.Addr().String()}, 4, c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.close)
+	// chosen connects until n have come, and returns the slots where they are.
+	chosen := func(n int) (slots []int) {
+		t.Helper()
+		for range n {
+			conn, err := net.Dial("tcp", r.address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := conn.Write([]byte("x")); err != nil { // it is in no queue before
+				t.Fatal(err)
+			}
+			if !eventually(func() bool {
+				for _, l := range r.listeners {
+					if fd, err := accept(int(l.file.Fd())); err == nil {
+						unix.Close(fd)
+						slots = append(slots, l.slot)
+						return true
+					}
+				}
+				return false
+			}) {
+				t.Fatal("a connection has come to no listener")
+			}
+			conn.Close()
+		}
+		slices.Sort(slots)
+		return slices.Compact(slots)
+	}
+	mark := func(deserted ...int) {
+		for _, l := range r.listeners {
+			l.deserted = slices.Contains(deserted, l.slot)
+		}
+		r.steer()
+	}
+	check := func(want ...int) {
+		t.Helper()
+		if got := chosen(20 * len(want)); !slices.Equal(got, want) {
+			t.Errorf("connections come to %v, want %v", got, want)
+		}
+	}
+	check(1, 2, 3, 4)
+	mark(2)
+	check(1, 3, 4)
+	mark(1, 3)
+	check(2, 4)
+	r.remove(r.listeners[0])
+	mark(3, 4)
+	check(2)
+	mark(2, 3)
+	check(4)
+	mark()
+	check(2, 3, 4)
 }
