@@ -13,82 +13,149 @@ import (
 // followEvery is the time between two looks at the page for workers.
 const followEvery = 10 * time.Millisecond
 
-// active is the proxy of a standby that accepts beside its master. Both have the
-// one listener: no connection waits for the one of them that is frozen or dead,
-// as it would in a listener of its own. Which workers there are it reads in the
-// page, since their wires are the master's.
+// active is what a standby accepts with beside its master. Both have the one
+// listener: no connection waits for the one of them that is frozen or dead, as it
+// would in a listener of its own. Which workers there are it reads in the page,
+// since their wires are the master's; to hand them connections it has wires of its
+// own, of which the master gives each worker the other end.
 type active struct {
-	proxy  *proxy
-	exec   bool // workers are other programs
+	dispatch dispatcher
+	page     *page.Page
+	exec     bool                         // workers are other programs
+	greet    func(*member) (*wire, error) // reaches a worker; nil: by its port
+
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
-	known  map[*page.Entry]*member
+
+	mu    sync.Mutex
+	known map[*page.Entry]*member
 }
 
 // newActive begins to accept.
 func (s *standbyProcess) newActive() (*active, error) {
-	p, err := newProxy(s.estate.ln, s.Config, &s.estate.secrets, s.estate.page.Requests(0), s.Seed, s.log)
-	if err != nil {
-		return nil, err
+	a := &active{page: s.estate.page, exec: len(s.Config.Exec) > 0, known: map[*page.Entry]*member{}}
+	if s.Config.Dispatch == "handoff" {
+		h, err := newHandoff(s.estate.ln, s.Config, s.Second, s.log)
+		if err != nil {
+			return nil, err
+		}
+		a.dispatch, a.greet = h, s.introduce
+	} else {
+		p, err := newProxy(s.estate.ln, s.Config, &s.estate.secrets, s.estate.page.Requests(0), s.Seed, s.log)
+		if err != nil {
+			return nil, err
+		}
+		a.dispatch = p
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	a := &active{proxy: p, exec: len(s.Config.Exec) > 0, cancel: cancel, known: map[*page.Entry]*member{}}
-	a.look(s.estate.page)
-	a.wg.Go(func() { a.follow(ctx, s.estate.page) })
-	p.open()
+	a.cancel = cancel
+	a.look()
+	a.wg.Go(func() { a.follow(ctx) })
+	a.dispatch.open()
 	return a, nil
 }
 
-// follow keeps the proxy's workers those that are ready.
-func (a *active) follow(ctx context.Context, p *page.Page) {
+// follow keeps the dispatcher's workers those that are ready.
+func (a *active) follow(ctx context.Context) {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			a.look(p)
+			a.look()
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-func (a *active) look(p *page.Page) {
-	for _, e := range p.Resume() {
+func (a *active) look() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, e := range a.page.Resume() {
 		w := e.Process()
-		takes := w.Slot > 0 && w.Ready && w.Ended == 0 && w.Port != 0
+		takes := w.Slot > 0 && w.Ready && w.Ended == 0 && (w.Port != 0 || a.greet != nil)
 		switch m := a.known[e]; {
 		case takes && m == nil:
-			m = &member{entry: e, slot: w.Slot, port: w.Port, foreign: a.exec}
+			m = &member{entry: e, slot: w.Slot, life: w.Life, port: w.Port, foreign: a.exec}
 			a.known[e] = m
-			a.proxy.join(m)
+			a.reach(m)
 		case !takes && m != nil:
 			delete(a.known, e)
-			a.proxy.leave(m)
+			a.dispatch.leave(m)
 		}
 	}
 }
 
-// yield stops following: somebody else tells the proxy of workers from now on,
-// and then calls forget.
+// reach lets the dispatcher send to a worker, once that can be reached.
+func (a *active) reach(m *member) {
+	if a.greet == nil {
+		a.dispatch.join(m)
+		return
+	}
+	w, err := a.greet(m)
+	if err != nil { // the master has ended, and another one will reach it
+		delete(a.known, m.entry)
+		return
+	}
+	a.dispatch.(*handoff).attend(m, w, func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if a.known[m.entry] == m {
+			delete(a.known, m.entry) // if it is there still, it is tried again
+		}
+	})
+}
+
+// introduce sends the other end of a wire to a worker by way of the master.
+func (s *standbyProcess) introduce(m *member) (*wire, error) {
+	ours, theirs, err := wirePair()
+	if err != nil {
+		return nil, err
+	}
+	defer theirs.Close()
+	if err := s.wire.send(frame{kind: introduce, x: uint32(m.slot), n: uint64(m.life)}, int(theirs.Fd())); err != nil {
+		ours.close()
+		return nil, err
+	}
+	return ours, nil
+}
+
+// yield stops following: somebody else tells the dispatcher of workers from now
+// on, and then calls forget.
 func (a *active) yield() {
 	a.cancel()
 	a.wg.Wait()
 }
 
-// forget lets go of the workers that were found in the page.
+// reached returns the workers that can be handed connections already.
+func (a *active) reached() map[*page.Entry]*member {
+	if a.greet == nil {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.dispatch.(*handoff).reached(a.known)
+}
+
+// forget lets go of the workers that were found in the page, but for those that
+// their new master has taken over as they are.
 func (a *active) forget() {
-	for _, m := range a.known {
-		a.proxy.leave(m)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.greet == nil {
+		for _, m := range a.known {
+			a.dispatch.leave(m)
+		}
 	}
 	clear(a.known)
 }
 
-// end answers what is owed and ends the proxy.
+// end answers what is owed, or hands it over, and ends the dispatcher.
 func (a *active) end(patience time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	a.proxy.drain(ctx)
+	a.dispatch.drain(ctx)
 	a.yield()
-	a.proxy.close()
+	a.dispatch.close()
 }

@@ -114,7 +114,10 @@ func (m *master) adoptWorker(s *slot, e *page.Entry) (*worker, error) {
 	m.awaitEnd(w)
 	exec := len(m.Config.Exec) > 0
 	switch {
-	case m.Config.Dispatch == "handoff": // it cannot be given anything before it has dialled
+	case m.Config.Dispatch == "handoff":
+		if w.member = m.reached[e]; w.member != nil && p.Ready { // else it cannot be given anything before it has dialled
+			m.becameReady(w, 0)
+		}
 	case p.Ready:
 		w.member = &member{entry: e, slot: s.number, foreign: exec}
 		m.becameReady(w, p.Port)

@@ -36,7 +36,7 @@ type Config struct {
 	Drain        Drain          `yaml:"drain" json:"drain,omitzero" jsonschema:"description=How the cluster stops"`
 	Reload       Reload         `yaml:"reload" json:"reload,omitzero" jsonschema:"description=How workers are replaced by new ones"`
 	Broadcast    *Broadcast     `yaml:"broadcast" json:"broadcast,omitempty" jsonschema:"description=The master asks for the number of users and tells all workers; off unless it is given"`
-	Standby      string         `yaml:"standby" json:"standby,omitempty" jsonschema:"description=Second process that goes on when the master dies: passive waits until then; active accepts beside it (proxy) (Linux),enum=none,enum=passive,enum=active,default=none"`
+	Standby      string         `yaml:"standby" json:"standby,omitempty" jsonschema:"description=Second process that goes on when the master dies: passive waits until then; active accepts beside it (handoff and proxy) (Linux),enum=none,enum=passive,enum=active,default=none"`
 	Exec         []string       `yaml:"exec" json:"exec,omitempty" jsonschema:"description=Program and arguments to run as workers instead of the reference application (proxy and shared and reuseport)"`
 	InstanceVar  string         `yaml:"instance_var" json:"instance_var,omitempty" jsonschema:"description=Environment variable that tells a worker its slot,default=INSTANCE_ID"`
 	PortVar      string         `yaml:"port_var" json:"port_var,omitempty" jsonschema:"description=Environment variable that tells a worker the port it is to listen on,default=PORT"`

@@ -91,12 +91,8 @@ func (c *Config) checkManage(report func(path, message string)) {
 	oneOf("reload.order", c.Reload.Order, "start-first", "stop-first")
 	oneOf("reload.on_failure", c.Reload.OnFailure, "pause", "rollback", "continue")
 	oneOf("standby", c.Standby, "none", "passive", "active")
-	if c.Standby == "active" && c.Dispatch != "proxy" {
-		why := "their workers accept by themselves, whoever is master"
-		if c.Dispatch == "handoff" {
-			why = "workers are handed connections by one master at a time"
-		}
-		report("standby", "active needs dispatch proxy, where masters pass requests on side by side; with "+c.Dispatch+" "+why+": use passive")
+	if c.Standby == "active" && c.Dispatch != "handoff" && c.Dispatch != "proxy" {
+		report("standby", "active is for masters that accept connections themselves: with handoff and proxy; with "+c.Dispatch+" the workers do, and no master's death costs a connection: use passive")
 	}
 	oneOf("drain.mode", c.Drain.Mode, "serve", "reject")
 	if c.Reload.OnFailure == "rollback" && c.Reload.Order == "stop-first" {

@@ -48,6 +48,7 @@ type handoff struct {
 	turn    int           // whose turn it is: an index of members
 	number  uint64        // of the connection handed over last
 	closed  bool          // nobody is left to hand over to
+	hands   []*wire       // of workers that are reached by wires of its own
 	settled chan struct{} // not nil: closed when nothing is left to hand over
 }
 
@@ -342,6 +343,9 @@ func (h *handoff) close() {
 	h.closed = true
 	for h.queue.len() > 0 {
 		h.queue.pop().close()
+	}
+	for _, w := range h.hands {
+		w.close()
 	}
 	h.mu.Unlock()
 	h.wg.Wait()

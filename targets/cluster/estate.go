@@ -23,11 +23,12 @@ type estate struct {
 	page      *page.Page
 	control   *net.UnixListener
 	workers   *net.UnixListener
-	admin     net.Listener     // nil: none
-	ln        *net.TCPListener // for clients; nil with reuseport
-	proxy     *proxy           // that accepts already; nil: there is none
-	listeners []*slotListener  // reuseport's
-	second    bool             // this master offers as the second one: see newHandoff
+	admin     net.Listener            // nil: none
+	ln        *net.TCPListener        // for clients; nil with reuseport
+	begun     dispatcher              // that accepts already; nil: there is none
+	reached   map[*page.Entry]*member // to whom it hands connections already
+	listeners []*slotListener         // reuseport's
+	second    bool                    // this master offers as the second one: see newHandoff
 	secrets   secrets
 }
 

@@ -415,3 +415,42 @@ func TestMaxInFlightFillsTheLine(t *testing.T) {
 		t.Errorf("at last: %+v", s)
 	}
 }
+
+// A worker is handed connections over a wire of its own only once it has said
+// hello there, under numbers that the other master does not use.
+func TestHandoffOverAWireOfItsOwn(t *testing.T) {
+	b := newBench(t)
+	b.number |= page.SecondOffer
+	ours, theirs, err := wirePair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := wireOf(theirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.close)
+	_, entry := b.page.Add(1, 1, 1, 0)
+	p := &puppet{w, t, &member{entry: entry}}
+	over := make(chan struct{})
+	b.attend(p.member, ours, func() { close(over) })
+	b.say("first")
+	b.awaitQueue(1)
+	if err := w.send(frame{kind: hello}, -1); err != nil {
+		t.Fatal(err)
+	}
+	c, number := p.next()
+	if got := heard(t, c); got != "first" || number&page.SecondOffer == 0 || !entry.Claim(number) {
+		t.Errorf("%q is handed over under number %x", got, number)
+	}
+	if err := w.send(frame{kind: taken, n: number}, -1); err != nil {
+		t.Fatal(err)
+	}
+	b.say("second")
+	if c, _ := p.next(); heard(t, c) != "second" {
+		t.Error("another one came")
+	}
+	w.close() // it ends before it has taken the second
+	<-over
+	b.awaitQueue(1)
+}

@@ -36,15 +36,24 @@ type link struct {
 	rest    func(bool)
 	value   func(int64)
 
-	mu    sync.Mutex
-	wire  *wire  // nil while there is no master
-	ready *frame // nil until it is
+	mu       sync.Mutex
+	master   *hearing   // nil while there is none
+	hearings []*hearing // standbys that accept beside it
+	ready    *frame     // nil until it is
+}
+
+// hearing is a wire from which the worker hears.
+type hearing struct {
+	link   *link
+	wire   *wire
+	second bool // its other end may hand over connections, and nothing else
 }
 
 // handedConn is a connection as it was handed over, unread.
 type handedConn struct {
 	fd     int
 	number uint64
+	from   *wire
 }
 
 func newLink(c workerConfig, log *slog.Logger) *link {
@@ -59,8 +68,8 @@ func (l *link) say(f frame) {
 	if f.kind == ready {
 		l.ready = &f
 	}
-	if l.wire != nil {
-		_ = l.wire.send(f, -1) // a master that is gone needs no telling
+	if l.master != nil {
+		_ = l.master.wire.send(f, -1) // a master that is gone needs no telling
 	}
 }
 
@@ -81,16 +90,16 @@ func (l *link) askToLeave() {
 func (l *link) keep() {
 	alone := time.Now()
 	for time.Since(alone) < l.config.Lifeline {
-		w, err := l.dial()
+		h, err := l.dial()
 		if err != nil {
 			time.Sleep(redialEvery) // there is nothing to wait on that would tell
 			continue
 		}
-		_ = w.hear(l.handle) // it ends when the master does, however
+		_ = h.wire.hear(h.handle) // it ends when the master does, however
 		l.mu.Lock()
-		l.wire = nil
+		l.master = nil
 		l.mu.Unlock()
-		w.close()
+		h.wire.close()
 		alone = time.Now()
 	}
 	l.log.Warn("there is no master any more: leaves", "worker", l.config.Slot)
@@ -99,7 +108,7 @@ func (l *link) keep() {
 }
 
 // dial connects and says who this is.
-func (l *link) dial() (*wire, error) {
+func (l *link) dial() (*hearing, error) {
 	w, err := dialWire(l.config.Socket)
 	if err != nil {
 		return nil, err
@@ -121,32 +130,45 @@ func (l *link) dial() (*wire, error) {
 		w.close()
 		return nil, err
 	}
-	l.wire = w
-	return w, nil
+	l.master = &hearing{link: l, wire: w}
+	return l.master, nil
 }
 
 // look handles what the master has sent by now.
 func (l *link) look() {
 	l.mu.Lock()
-	w := l.wire
+	master, others := l.master, l.hearings
 	l.mu.Unlock()
-	if w != nil {
-		w.look(l.handle)
+	if master != nil {
+		master.wire.look(master.handle)
+	}
+	for _, h := range others {
+		h.wire.look(h.handle)
 	}
 }
 
-// handle does what the master says.
-func (l *link) handle(f frame, fd int) error {
-	switch f.kind {
-	case handed:
-		if fd < 0 {
-			return nil
-		}
+// handle does what the other end says.
+func (h *hearing) handle(f frame, fd int) error {
+	switch {
+	case f.kind == handed && fd >= 0:
 		select {
-		case l.handed <- handedConn{fd, f.n}:
+		case h.link.handed <- handedConn{fd, f.n, h.wire}:
 		default: // a new master cannot know that one is waiting here
 			unix.Close(fd)
-			l.say(frame{kind: dropped, n: f.n})
+			_ = h.wire.send(frame{kind: dropped, n: f.n}, -1)
+		}
+	case !h.second:
+		h.link.obey(f, fd)
+	}
+	return nil
+}
+
+// obey does what the master says.
+func (l *link) obey(f frame, fd int) {
+	switch f.kind {
+	case second:
+		if fd >= 0 {
+			l.attendSecond(fd)
 		}
 	case drain:
 		if f.x == 1 {
@@ -166,5 +188,4 @@ func (l *link) handle(f frame, fd int) error {
 	case exit:
 		os.Exit(int(f.x))
 	}
-	return nil
 }

@@ -78,6 +78,7 @@ type member struct {
 	entry *page.Entry
 
 	slot    int
+	life    int  // known where a standby has found it
 	port    int  // that it listens on: proxy's
 	foreign bool // another program, which counts nothing itself
 
@@ -162,7 +163,7 @@ func (m *master) run(ctx context.Context, signals <-chan os.Signal) error {
 	if m.admin != nil {
 		m.wg.Go(func() { m.admin.serve(handler) })
 	}
-	if m.proxy == nil {
+	if m.begun == nil {
 		m.dispatch.open()
 	}
 	m.wg.Go(m.serveControl)
@@ -203,16 +204,14 @@ func newMaster(o Options, e *estate, slots int) (m *master, err error) {
 	if e.admin != nil {
 		m.admin = &admin{ln: e.admin}
 	}
-	switch o.Config.Dispatch {
-	case "proxy":
-		if e.proxy != nil {
-			m.dispatch = e.proxy
-			break
-		}
+	switch {
+	case e.begun != nil:
+		m.dispatch = e.begun
+	case o.Config.Dispatch == "proxy":
 		m.dispatch, err = newProxy(e.ln, o.Config, &e.secrets, m.page.Requests(0), o.Seed, o.Log)
-	case "shared":
+	case o.Config.Dispatch == "shared":
 		m.dispatch, err = newShared(e.ln, e.inherited)
-	case "reuseport":
+	case o.Config.Dispatch == "reuseport":
 		m.dispatch, err = newReuseport(e, slots, o.Config, o.Log)
 	default:
 		m.dispatch, err = newHandoff(e.ln, o.Config, e.second, o.Log)

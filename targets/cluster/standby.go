@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"os"
 	"os/exec"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hachaos/hachaos/targets/proc"
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -124,19 +124,23 @@ func (m *master) startStandby(command, workers []string) (s *standby, err error)
 		return nil, err
 	}
 	s = &standby{Process: p, wire: ours, slots: w.Slots, standing: make(chan struct{}), took: make(chan struct{})}
-	m.wg.Go(func() { s.hear(m.Log) })
+	m.wg.Go(func() { m.hear(s) })
 	return s, nil
 }
 
 // hear hears what a standby says until it ends.
-func (s *standby) hear(log *slog.Logger) {
-	_ = s.wire.hear(func(f frame, _ int) error { // it ends when the standby does
+func (m *master) hear(s *standby) {
+	_ = s.wire.hear(func(f frame, fd int) error { // it ends when the standby does
 		switch f.kind {
 		case standing:
-			log.Info("a standby is ready", "pid", s.PID())
+			m.Log.Info("a standby is ready", "pid", s.PID())
 			close(s.standing)
 		case took:
 			close(s.took)
+		case introduce:
+			if fd >= 0 && !m.ask(func() { m.present(int(f.x), int(f.n), fd) }) {
+				unix.Close(fd)
+			}
 		}
 		return nil
 	})

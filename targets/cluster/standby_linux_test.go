@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hachaos/hachaos/targets/proc"
 )
@@ -57,14 +58,14 @@ func (f *fixture) end() {
 }
 
 func TestStandbyTakesOver(t *testing.T) {
-	for _, mode := range append(slices.Clone(dispatches), "active") {
+	for _, mode := range append(slices.Clone(dispatches), "active handoff", "active proxy") {
 		for _, how := range []string{"SIGKILL", "SIGSTOP"} {
 			t.Run(mode+","+how, func(t *testing.T) {
 				t.Parallel()
 				conf := config(3, mode, 0)
 				conf.Standby = "passive"
-				if mode == "active" {
-					conf.Dispatch, conf.Standby = "proxy", "active"
+				if dispatch, ok := strings.CutPrefix(mode, "active "); ok {
+					conf.Dispatch, conf.Standby = dispatch, "active"
 				}
 				f := start(t, masterOptions{Config: conf})
 				before := f.status().pids()
@@ -239,33 +240,74 @@ func TestUpgradeLosesNothing(t *testing.T) {
 }
 
 func TestActiveStandbyAcceptsBesideItsMaster(t *testing.T) {
-	t.Parallel()
-	conf := config(2, "proxy", 0)
-	conf.Standby = "active"
-	f := start(t, masterOptions{Config: conf})
-	f.awaitStandby(1)
-	ctx, cancel := timeout()
-	defer cancel()
-	// The workers may change: the standby hears of it through the page.
-	l := f.load(4, false)
-	if err := f.Reload(ctx); err != nil {
-		t.Fatal(err)
+	for _, dispatch := range []string{"handoff", "proxy"} {
+		t.Run(dispatch, func(t *testing.T) {
+			t.Parallel()
+			conf := config(2, dispatch, 0)
+			conf.Standby = "active"
+			f := start(t, masterOptions{Config: conf})
+			f.awaitStandby(1)
+			ctx, cancel := timeout()
+			defer cancel()
+			// The workers may change: the standby hears of it through the page.
+			for _, keepalive := range []bool{false, true} {
+				l := f.load(4, keepalive)
+				if err := f.Reload(ctx); err != nil {
+					t.Fatal(err)
+				}
+				if !l.after(100) {
+					t.Error("no load after the reload")
+				}
+				l.end()
+				if lost := l.lost.Load(); lost != 0 {
+					t.Errorf("a reload lost %d requests: %v", lost, l.errs)
+				}
+			}
+			f.freeze(f.process.ID())
+			for range 5 {
+				if a := <-f.burst(ctx, 1); a.err != nil || a.status != 200 {
+					t.Errorf("beside a frozen master: %+v", a)
+				}
+			}
+			f.awaitMaster(2, f.process.PID())
+			f.end()
+		})
 	}
-	if !l.after(100) {
-		t.Error("no load after the reload")
+}
+
+// A master's death costs what it had taken in and nobody else had yet: of each
+// client one request at most, and workers finish what they had been handed.
+func TestActiveStandbyBoundsTheLoss(t *testing.T) {
+	for _, dispatch := range []string{"handoff", "proxy"} {
+		t.Run(dispatch, func(t *testing.T) {
+			t.Parallel()
+			conf := config(2, dispatch, time.Millisecond)
+			conf.Standby = "active"
+			f := start(t, masterOptions{Config: conf})
+			const clients, deaths = 6, 3
+			l := f.load(clients, false)
+			masters := []int{f.process.PID()}
+			for n := range deaths {
+				f.awaitStandby(n + 1)
+				if !l.after(200) {
+					t.Fatal("no load")
+				}
+				last := masters[len(masters)-1]
+				f.signal(proc.ID{PID: last, Started: started(t, last)}, "SIGKILL")
+				masters = append(masters, f.awaitMaster(2, masters...).PID)
+			}
+			if !l.after(200) {
+				t.Fatal("no load at the end")
+			}
+			l.end()
+			lost := l.lost.Load()
+			t.Logf("%d deaths lost %d of %d requests", deaths, lost, lost+l.good.Load())
+			if lost > clients*deaths {
+				t.Errorf("of %d clients, %d deaths lost %d requests: %v", clients, deaths, lost, l.errs)
+			}
+			f.end()
+		})
 	}
-	l.end()
-	if lost := l.lost.Load(); lost != 0 {
-		t.Errorf("a reload lost %d requests: %v", lost, l.errs)
-	}
-	f.freeze(f.process.ID())
-	for range 5 {
-		if a := <-f.burst(ctx, 1); a.err != nil || a.status != 200 {
-			t.Errorf("beside a frozen master: %+v", a)
-		}
-	}
-	f.awaitMaster(2, f.process.PID())
-	f.end()
 }
 
 // Who trusts the certificate, or has a worker of its own, notices no change of
@@ -314,8 +356,9 @@ func TestStandbyCheck(t *testing.T) {
 		{Config{Standby: "passive"}, ""},
 		{Config{Standby: "active", Dispatch: "proxy"}, ""},
 		{Config{Standby: "both"}, `standby: "both" is not one of none, passive and active`},
-		{Config{Standby: "active"}, "standby: active needs dispatch proxy, where masters pass requests on side by side; with handoff workers are handed"},
-		{Config{Standby: "active", Dispatch: "shared"}, "standby: active needs dispatch proxy, where masters pass requests on side by side; with shared their workers accept by themselves"},
+		{Config{Standby: "active"}, ""},
+		{Config{Standby: "active", Dispatch: "shared"}, "standby: active is for masters that accept connections themselves: with handoff and proxy; with shared the workers do, and no master's death costs a connection: use passive"},
+		{Config{Standby: "active", Dispatch: "reuseport"}, "standby: active is for masters that accept connections themselves"},
 		{Config{Standby: "active", Dispatch: "proxy", Sticky: &Sticky{By: "cookie"}}, ""},
 	} {
 		c.config.SetDefaults()

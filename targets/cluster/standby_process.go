@@ -168,7 +168,7 @@ func (s *standbyProcess) rule(ctx context.Context, signals <-chan os.Signal, why
 	}
 	if s.active != nil {
 		s.active.yield()
-		s.estate.proxy = s.active.proxy
+		s.estate.begun, s.estate.reached = s.active.dispatch, s.active.reached()
 	}
 	m, err := newMaster(o, s.estate, s.Slots)
 	if err != nil {

@@ -37,6 +37,7 @@ const (
 	rest                        // take no more connections for now
 	resume                      // take them again
 	broadcast                   // the value for all workers is n
+	second                      // the wire of a standby comes along that hands over connections too
 )
 
 // From master to standby, which gets handed as well.
@@ -48,8 +49,9 @@ const (
 
 // From standby to master.
 const (
-	standing kind = iota + 301 // it has all that it needs
-	took                       // it is master
+	standing  kind = iota + 301 // it has all that it needs
+	took                        // it is master
+	introduce                   // the end of a wire comes along for the worker of slot x, life n
 )
 
 // frame is one message between master and worker. Its size is fixed, so that it

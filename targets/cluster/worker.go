@@ -250,10 +250,10 @@ func (l *handedListener) Accept() (net.Conn, error) {
 			// The master had no patience, and has given it to somebody else.
 			arrival.End()
 			unix.Close(h.fd)
-			l.p.link.say(frame{kind: dropped, n: h.number})
+			_ = h.from.send(frame{kind: dropped, n: h.number}, -1) // a master that is gone needs no telling
 			continue
 		}
-		l.p.link.say(frame{kind: taken, n: h.number})
+		_ = h.from.send(frame{kind: taken, n: h.number}, -1)
 		c, err := newConn(h.fd, l.addr, arrival)
 		if err != nil {
 			l.p.log.Warn("take a connection", "error", err)
