@@ -19,8 +19,8 @@ var (
 	// credentialFields are header fields whose whole value is secret, as they
 	// appear in a dump ("Authorization: Basic eA==") or in JSON.
 	credentialFields = regexp.MustCompile(`(?i)\b((?:proxy-)?authorization|(?:set-)?cookie|x-api-key)("?\s*[:=]\s*)("[^"]*"|\[[^\]]*\]|\*\*\*|[^\r\n"]*)`)
-	credentials      = regexp.MustCompile(`(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]{4,}`)
-	passwords        = regexp.MustCompile(`(?i)\b((?:[a-z0-9]+[_-])?(?:password|passwd|pwd|secret|token|api[_-]?key))("?\s*[:=]\s*)("[^"]*"|'[^']*'|[^\s&;,"']+)`)
+	credentials      = regexp.MustCompile(`(?i)\b(bearer|basic)\s+([a-z0-9._~+/=-]{4,})`)
+	passwords        = regexp.MustCompile(`(?i)\b((?:[a-z0-9]+[_-])*(?:password|passwd|pwd|secret|token|api[_-]?key))("?\s*[:=]\s*)("[^"]*"|'[^']*'|[^\s&;,"']+)`)
 )
 
 // Redact replaces what nobody should read in a report, log or error by ***: user

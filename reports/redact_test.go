@@ -26,6 +26,7 @@ func TestRedact(t *testing.T) {
 		{`map[Authorization:[Bearer abcdef] Accept:[*/*]]`, `map[Authorization:*** Accept:[*/*]]`, nil},
 		{"sent Bearer abcdef.ghi to it", "sent Bearer *** to it", nil},
 		{"password=abc token: xyz API_KEY='q r' secret=1", "password=*** token: *** API_KEY=*** secret=***", nil},
+		{"MY_APP-DB_PASSWORD=abc", "MY_APP-DB_PASSWORD=***", nil},
 		{"basic service of the bearer", "basic *** of the bearer", nil}, // better one word too many
 		{"key is s3cr3t! and %23", "key is *** and %23", []string{"s3cr3t!"}},
 		{"/?k=a%2Fb%26c and a/b&c and a%2Fb&c", "/?k=*** and *** and ***", []string{"a/b&c"}},

@@ -39,6 +39,12 @@ func (k *checker) reportInside(path string, offset int, message string) {
 	k.c.add(at, message)
 }
 
+// written tells whether the file itself has a path.
+func (k *checker) written(path string) bool {
+	_, exact, _ := k.find(path)
+	return exact
+}
+
 // find returns the node at path, or the nearest around it, and its place: that
 // of a value, but of the key for what has keys or entries itself.
 func (k *checker) find(path string) (n *node, exact bool, at place) {
@@ -98,7 +104,15 @@ func (s *Scenario) check(k *checker) {
 		checkName(k, "name", s.Name)
 	}
 	s.checkTarget(k)
-	s.parts(func(path string, p part) { p.Check(k.under(path)) })
+	s.parts(func(path string, p part) {
+		report := k.under(path)
+		p.Check(func(inner, message string) {
+			if path == "probe" && inner == "path" && !k.written("probe.path") {
+				return // it is the first request's, where the same was reported
+			}
+			report(inner, message)
+		})
+	})
 	s.checkReady(k)
 	s.checkTimeouts(k)
 	s.checkNames(k)
@@ -155,7 +169,7 @@ func (s *Scenario) checkTarget(k *checker) {
 const targetKinds = "it is one of cluster, single, command and url"
 
 func (s *Scenario) checkReady(k *checker) {
-	if !strings.HasPrefix(s.Ready.Path, "/") {
+	if !strings.HasPrefix(s.Ready.Path, "/") && k.written("ready.path") {
 		k.report("ready.path", fmt.Sprintf("a path begins with /, %q does not", shorten(s.Ready.Path)))
 	}
 	if s.Ready.Timeout <= 0 {

@@ -245,7 +245,10 @@ func describe(n *node) string {
 	return n.kind.String()
 }
 
+// shorten bounds what a message quotes, and hides the secrets in it first: cut
+// off they could not be told any more.
 func shorten(s string) string {
+	s = reports.Mask(s)
 	if r := []rune(s); len(r) > 40 {
 		return string(r[:40]) + "…"
 	}

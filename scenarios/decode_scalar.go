@@ -126,8 +126,9 @@ func notOneOf(text string, options []string) string {
 	return message
 }
 
-// within returns the place of the character at offset in a scalar's text, if
-// the text stands in its line as it is; else the scalar's own place.
+// within returns the place of the character at offset in a scalar's text, or the
+// scalar's own place if the text is written so that it cannot be told, with
+// escapes say.
 func (n *node) within(offset int) place {
 	at := n.at
 	if n.kind != scalar || at.line < 1 || at.line > len(at.src.lines) || offset < 0 || offset > len([]rune(n.text)) {
@@ -141,5 +142,56 @@ func (n *node) within(offset int) place {
 			return at
 		}
 	}
-	return at
+	return n.withinLines([]rune(n.text), offset)
+}
+
+// withinLines is within for a text of several lines. They are indented and may
+// be folded, which changes nothing but space: whatever else is in the text
+// stands in the source in the same order.
+func (n *node) withinLines(text []rune, offset int) place {
+	at := place{n.at.src, n.at.line, n.at.column}
+	switch line := []rune(at.src.lines[at.line-1]); {
+	case at.column > len(line):
+	case line[at.column-1] == '|' || line[at.column-1] == '>': // and what else a block's head says
+		at.line, at.column = at.line+1, 1
+	case line[at.column-1] == '"' || line[at.column-1] == '\'':
+		at.column++
+	}
+	for i := 0; ; i++ {
+		for i < offset && isSpace(text[i]) {
+			i++
+		}
+		if i < offset || i < len(text) && !isSpace(text[i]) {
+			if at = at.skipSpace(); at.line > len(at.src.lines) || at.rune() != text[i] {
+				return n.at
+			}
+		}
+		if i >= offset {
+			return at
+		}
+		at.column++
+	}
+}
+
+func isSpace(r rune) bool { return r == ' ' || r == '\t' || r == '\n' || r == '\r' }
+
+// rune is what stands at a place; 0 behind a line's end.
+func (p place) rune() rune {
+	if line := []rune(p.src.lines[p.line-1]); p.column <= len(line) {
+		return line[p.column-1]
+	}
+	return 0
+}
+
+// skipSpace goes on to the next place where something stands, or behind the last
+// line.
+func (p place) skipSpace() place {
+	for p.line <= len(p.src.lines) && (p.rune() == 0 || isSpace(p.rune())) {
+		if p.rune() == 0 {
+			p.line, p.column = p.line+1, 1
+		} else {
+			p.column++
+		}
+	}
+	return p
 }

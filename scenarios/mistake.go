@@ -3,11 +3,11 @@ package scenarios
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
+
+	"github.com/hachaos/hachaos/reports"
 )
 
 // Mistake is one thing that is wrong with a scenario, and where.
@@ -80,7 +80,7 @@ func (c *collector) add(at place, message string) {
 		c.seen = map[place]bool{}
 	}
 	c.seen[at] = true
-	m := Mistake{File: at.src.name, Line: at.line, Column: at.column, Message: oneLine(message), rank: at.src.rank}
+	m := Mistake{File: at.src.name, Line: at.line, Column: at.column, Message: oneLine(reports.Redact(message)), rank: at.src.rank}
 	if at.line > 0 {
 		m.Excerpt = at.src.excerpt(at.line, at.column)
 	}
@@ -123,7 +123,7 @@ func (s *source) excerpt(line, column int) string {
 	if line < 1 || line > len(s.lines) {
 		return ""
 	}
-	runes := []rune(mask(s.lines[line-1]))
+	runes := []rune(reports.Mask(s.lines[line-1]))
 	column = max(1, min(column, len(runes)+1))
 	from := 0
 	if len(runes) > widest {
@@ -146,28 +146,6 @@ func (s *source) excerpt(line, column int) string {
 		}
 	}
 	return fmt.Sprintf("  %s | %s\n  %s | %s^", number, text.String(), strings.Repeat(" ", len(number)), below.String())
-}
-
-var (
-	userInfo   = regexp.MustCompile(`://[^/@\s]+@`)
-	credential = regexp.MustCompile(`(?i)\b(?:authorization|cookie|x-api-key)["']?\s*:[^,}]+`)
-)
-
-// mask replaces credentials in a line by as many asterisks, so that columns stay
-// where they are.
-func mask(line string) string {
-	stars := func(text, keep string) string {
-		return keep + strings.Repeat("*", utf8.RuneCountInString(text)-utf8.RuneCountInString(keep))
-	}
-	line = userInfo.ReplaceAllStringFunc(line, func(m string) string {
-		return stars(m[:len(m)-1], "://") + "@"
-	})
-	return credential.ReplaceAllStringFunc(line, func(m string) string {
-		if strings.Contains(m, "${") { // a template shows nothing of its value
-			return m
-		}
-		return stars(m, m[:strings.IndexByte(m, ':')+1])
-	})
 }
 
 // longest is how many characters of a message are kept.

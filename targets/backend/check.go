@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -140,8 +141,8 @@ func (c *Config) checkURL(report func(path, message string)) {
 func parseURL(kind, text string) (u *url.URL, address string, err error) {
 	u, err = url.Parse(text)
 	if err != nil {
-		// What is wrong is said without the URL, which may hold a password.
-		return nil, "", fmt.Errorf("url cannot be read: %w", err.(*url.Error).Err)
+		// It is said without the URL and without the cause, which may quote a password.
+		return nil, "", errors.New("url cannot be read: something in it is misspelt, or stands in a password and needs escaping, as %40 for @")
 	}
 	ports := schemes[kind]
 	port, known := ports[u.Scheme]
