@@ -84,3 +84,78 @@ func TestPostgresAlreadyEncryptedPasses(t *testing.T) {
 	b.send(Upstream, "\x17\x03\x03\x00\x20 records")
 	b.expect(Upstream, 0, "\x17\x03\x03\x00\x20 records")
 }
+
+// Drivers send the beginning of a transaction together with its first query.
+func TestPostgresCutsATransactionThatWasJustBegun(t *testing.T) {
+	extended := func(name, query string) string {
+		return pg('P', name+"\x00"+query+"\x00\x00\x00") + pg('B', "\x00"+name+"\x00\x00\x00\x00\x00\x00\x00") + pg('E', "\x00\x00\x00\x00\x00")
+	}
+	sync := pg('S', "")
+	for _, c := range []struct {
+		passed, cut string
+	}{
+		{extended("", "BEGIN") + extended("", "select 1"), extended("s", "update a")},
+		{pg('Q', "select 1\x00") + pg('Q', "start transaction read write\x00"), pg('Q', "update a\x00")},
+		{extended("", "begin") + sync + pg('Q', "rollback to x\x00"), pg('Q', "update a\x00")},
+		{extended("", "begin;") + sync + extended("", "commit") + extended("", "update a") + sync + pg('Q', "end\x00") + pg('Q', "start over\x00") + pg('Q', "update a\x00"), ""},
+	} {
+		b := newBench(t, 1, 1)
+		b.add(Upstream, &PostgresFault{Match: "update", Cut: true, Probability: 1}, 1)
+		b.send(Upstream, pgStart)
+		b.send(Downstream, pg('Z', "I"))
+		b.send(Upstream, c.passed+c.cut)
+		want := pgStart + c.passed
+		if c.cut != "" {
+			// Not all of its messages run it.
+			run := strings.LastIndexAny(c.cut, "EQ")
+			want += c.cut[:run] + "<reset>"
+		}
+		b.expect(Upstream, 0, want)
+	}
+}
+
+// What the server says goes above what was assumed.
+func TestPostgresTransactionsEndAsTheServerSays(t *testing.T) {
+	var x pgTransaction
+	x.sent('Q', 0)
+	x.sent('Q', 'T')
+	x.answered('I')
+	if !x.inside() {
+		t.Error("the answer to the query before ends the transaction")
+	}
+	x.answered('E')
+	if x.inside() {
+		t.Error("a transaction that failed to begin goes on")
+	}
+	x.answered('T')
+	x.answered('T')
+	x.sent('E', 'I')
+	if x.inside() {
+		t.Error("a transaction goes on after its commit")
+	}
+	x.sent('S', 0)
+	if x.answered('T'); !x.inside() {
+		t.Error("a commit that failed ends the transaction")
+	}
+}
+
+func TestPostgresReplicasAreNotTooMany(t *testing.T) {
+	start := func(parameters string) string { return pgUntyped("\x00\x03\x00\x00" + parameters + "\x00") }
+	for _, c := range []struct {
+		code, parameters string
+		passes           bool
+	}{
+		{"53300", "user\x00me\x00replication\x00true\x00", true},
+		{"53300", "replication\x00database\x00user\x00me\x00", true},
+		{"53300", "replication\x00off\x00user\x00me\x00", false},
+		{"53300", "user\x00replication\x00", false},
+		{"57P03", "user\x00me\x00replication\x00true\x00", false},
+	} {
+		b := newBench(t, 1, 1)
+		b.add(Upstream, &PostgresFault{Error: c.code, Probability: 1}, 1)
+		b.send(Upstream, start(c.parameters))
+		if passed := b.arrived(Upstream, 0) != ""; passed != c.passes {
+			t.Errorf("%+v: passed %v", c, passed)
+		}
+	}
+}

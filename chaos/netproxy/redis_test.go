@@ -101,6 +101,52 @@ func TestRedisFaultRemovedWhileAnAnswerWaits(t *testing.T) {
 	b.expect(Upstream, 0, resp("SET", "c", "1")+resp("GET", "d")+"*2\r\n$3\r\nGE")
 }
 
+// A server that does not know that a command of a transaction failed would
+// carry out the rest, and answer with fewer replies than the client waits for.
+func TestRedisErrorsFailTheTransaction(t *testing.T) {
+	oom := "-" + redisErrors["OOM"] + "\r\n"
+	for _, size := range []int{1, 3, 1 << 20} {
+		b := newBench(t, 1, 1)
+		b.add(Upstream, &RedisFault{Commands: Names{"INCR", "DISCARD"}, Error: "OOM", Probability: 1}, 1)
+		send := func(d Direction, text string) {
+			for ; text != ""; text = text[min(size, len(text)):] {
+				b.send(d, text[:min(size, len(text))])
+			}
+		}
+		send(Upstream, resp("MULTI")+resp("INCR", "a")+resp("GET", "b")+resp("EXEC"))
+		b.expect(Upstream, 0, resp("MULTI")+resp("GET"))
+		send(Downstream, "+OK\r\n>2\r\n+push\r\n+x\r\n-ERR wrong number of arguments\r\n")
+		b.expect(Downstream, 0, "+OK\r\n>2\r\n+push\r\n+x\r\n"+oom)
+		b.expect(Upstream, 0, resp("GET", "b")+resp("EXEC"))
+		send(Downstream, "+QUEUED\r\n-EXECABORT\r\n")
+		b.expect(Downstream, 0, "+QUEUED\r\n-EXECABORT\r\n")
+		// Outside of one the server is not asked.
+		send(Upstream, resp("INCR", "a"))
+		b.expect(Downstream, 0, oom)
+		send(Upstream, resp("MULTI")+resp("DISCARD")+resp("INCR", "a"))
+		b.expect(Upstream, 0, resp("MULTI")+resp("DISCARD"))
+		send(Downstream, "+OK\r\n+OK\r\n")
+		b.expect(Downstream, 0, "+OK\r\n+OK\r\n"+oom)
+	}
+}
+
+func TestRedisErrorInPlaceOfExecDiscards(t *testing.T) {
+	b := newBench(t, 1, 1)
+	fault := b.add(Upstream, &RedisFault{Commands: Names{"EXEC"}, Error: "LOADING", Probability: 1}, 1)
+	b.send(Upstream, resp("MULTI")+resp("SET", "a", "1")+resp("EXEC")+resp("GET", "a"))
+	b.expect(Upstream, 0, resp("MULTI")+resp("SET", "a", "1")+resp("DISCARD"))
+	b.send(Downstream, "+OK\r\n+QUEUED\r\n+O")
+	b.expect(Downstream, 0, "+OK\r\n+QUEUED\r\n")
+	b.send(Downstream, "K\r\n$1\r\n9\r\n")
+	b.expect(Downstream, 0, "-EXECABORT Transaction discarded because of: "+redisErrors["LOADING"]+"\r\n$1\r\n9\r\n")
+	b.expect(Upstream, 0, resp("GET", "a"))
+	// The command that was replaced cannot be passed on any more.
+	b.send(Upstream, resp("EXEC"))
+	b.expect(Upstream, 0, resp("DISCARD"))
+	b.remove(fault)
+	b.expect(Upstream, 0, "<cut>")
+}
+
 func TestRedisSubscribersPassUntouched(t *testing.T) {
 	b := newBench(t, 1, 1)
 	b.add(Upstream, &RedisFault{Error: "OOM", Probability: 1}, 1)

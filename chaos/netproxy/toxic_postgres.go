@@ -1,6 +1,7 @@
 package netproxy
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -14,7 +15,10 @@ import (
 // It must read what passes, so it answers a client's request for encryption
 // with no, as a server without it does: a client that insists on TLS cannot
 // connect while the toxic is there. A connection that is encrypted already
-// passes untouched.
+// passes untouched, and a statement that was prepared before the toxic came
+// matches nothing but an empty match.
+//
+// Connections of replication are not among those that can be too many (53300).
 type PostgresFault struct {
 	Error       string  `json:"error"`       // SQLSTATE of a FATAL error at start-up: 53300 (too many connections), 57P03 (starting up), or any
 	Message     string  `json:"message"`     // of that error; "" is the server's own wording
@@ -77,9 +81,9 @@ type pgState struct {
 	kept     []byte // of a message whose fate is not decided
 	decided  bool
 	response pgFramer
-	status   byte            // of the last ReadyForQuery: I, T or E; 0: not known
-	prepared map[string]bool // statements, and whether they match
-	portals  map[string]bool
+	prepared map[string]pgStatement
+	portals  map[string]pgStatement
+	block    pgTransaction
 }
 
 func (a *PostgresFault) start(s *stage, _ time.Duration) {
@@ -88,7 +92,7 @@ func (a *PostgresFault) start(s *stage, _ time.Duration) {
 		st.begun = true
 		st.request = pgFramer{types: frontendTypes, untyped: !s.midway}
 		st.response = pgFramer{types: backendTypes}
-		st.prepared, st.portals = map[string]bool{}, map[string]bool{}
+		st.prepared, st.portals = map[string]pgStatement{}, map[string]pgStatement{}
 	}
 }
 
@@ -153,15 +157,18 @@ func (a *PostgresFault) decide(s *stage, st *pgState, message []byte, at time.Du
 		return
 	}
 	due := at
-	if matches, isQuery := a.query(st); isQuery && matches && (a.Delay > 0 || a.Jitter > 0 || a.Cut && st.status == 'T') && s.rng.Float64() < a.Probability {
+	query, isQuery := a.query(st)
+	cut := a.Cut && st.block.inside()
+	if isQuery && query.matches && (a.Delay > 0 || a.Jitter > 0 || cut) && s.rng.Float64() < a.Probability {
 		s.count(len(message))
 		due += spread(s, a.Delay, a.Jitter)
-		if a.Cut && st.status == 'T' {
+		if cut {
 			st.over = true
 			s.pass(chunk{mark: reset, at: at}, due)
 			return
 		}
 	}
+	st.block.sent(st.request.kind(), query.turns)
 	s.pass(chunk{bytes: message, at: at}, due)
 }
 
@@ -185,12 +192,10 @@ func (a *PostgresFault) startUp(s *stage, st *pgState, message []byte, at time.D
 		a.leave(s, at)
 		return
 	}
-	if a.Error != "" && s.rng.Float64() < a.Probability {
+	refuses := a.Error != "" && !(a.Error == "53300" && replicates(st.request.body[4:]))
+	if refuses && s.rng.Float64() < a.Probability {
 		s.count(len(message))
-		text := a.Message
-		if text == "" {
-			text = pgMessages[a.Error]
-		}
+		text := cmp.Or(a.Message, pgMessages[a.Error], "the server refuses the connection")
 		st.over = true
 		s.peer.pass(chunk{bytes: pgError(a.Error, text), at: at}, at)
 		s.peer.pass(chunk{mark: cut, at: at}, at)
@@ -200,23 +205,26 @@ func (a *PostgresFault) startUp(s *stage, st *pgState, message []byte, at time.D
 	s.pass(chunk{bytes: message, at: at}, at)
 }
 
-// query tells whether the message runs a query, and whether that matches. What
-// is run may have been named messages before.
-func (a *PostgresFault) query(st *pgState) (matches, isQuery bool) {
+// query returns the statement that the message runs, if it runs one. What is run
+// may have been named by messages before.
+func (a *PostgresFault) query(st *pgState) (query pgStatement, isQuery bool) {
 	body := st.request.body
 	switch st.request.kind() {
 	case 'Q':
 		text, _ := cstring(body)
-		return a.match.matches(text), true
+		return a.statement(text), true
 	case 'P': // Parse: a name, the text
 		name, rest := cstring(body)
 		text, _ := cstring(rest)
-		remember(st.prepared, name, a.match.matches(text))
+		remember(st.prepared, name, a.statement(text))
 	case 'B': // Bind: a portal, a statement
 		portal, rest := cstring(body)
 		name, _ := cstring(rest)
 		known, ok := st.prepared[string(name)]
-		remember(st.portals, portal, known || !ok && a.Match == "")
+		if !ok {
+			known.matches = a.Match == ""
+		}
+		remember(st.portals, portal, known)
 	case 'E': // Execute: a portal
 		portal, _ := cstring(body)
 		return st.portals[string(portal)], true
@@ -230,12 +238,16 @@ func (a *PostgresFault) query(st *pgState) (matches, isQuery bool) {
 			}
 		}
 	}
-	return false, false
+	return pgStatement{}, false
 }
 
-func remember(known map[string]bool, name []byte, matches bool) {
+func (a *PostgresFault) statement(text []byte) pgStatement {
+	return pgStatement{matches: a.match.matches(text), turns: turns(text)}
+}
+
+func remember(known map[string]pgStatement, name []byte, query pgStatement) {
 	if _, ok := known[string(name)]; ok || len(known) < statements {
-		known[string(name)] = matches
+		known[string(name)] = query
 	}
 }
 
@@ -247,7 +259,7 @@ func (a *PostgresFault) responses(s *stage, st *pgState, c chunk) {
 		if err != nil {
 			a.leave(s, c.at)
 		} else if complete && st.response.kind() == 'Z' && len(st.response.body) == 1 {
-			st.status = st.response.body[0]
+			st.block.answered(st.response.body[0])
 		}
 	}
 }

@@ -10,9 +10,11 @@ import (
 
 // RedisFault answers chosen commands of Redis with an error in place of the
 // server, which never sees them, or delays them. It acts on both directions,
-// whatever its stream. A connection that goes over to a protocol without
-// request and answer (SUBSCRIBE, MONITOR, PSYNC, CLIENT REPLY), or that is not
-// Redis's, passes untouched from then on.
+// whatever its stream. An error inside a transaction lets EXEC fail, as the
+// server's own errors do, and one in place of EXEC discards the transaction. A
+// connection that goes over to a protocol without request and answer
+// (SUBSCRIBE, MONITOR, PSYNC, CLIENT REPLY), or that is not Redis's, passes
+// untouched from then on.
 type RedisFault struct {
 	Commands    Names   `json:"commands"`    // such as ["GET", "SET"]; none: all
 	Error       string  `json:"error"`       // LOADING, READONLY, OOM, CLUSTERDOWN, MOVED, or any whole error
@@ -53,7 +55,18 @@ type redisState struct {
 	decided   bool
 	ours      bool // the command is answered here
 	reply     respReader
+
+	multi    bool   // a transaction is being queued
+	replaced bool   // the server was sent something else in the command's place
+	unwanted []byte // of its answer to that
 }
+
+// What a server is sent in place of a command of a transaction, so that it
+// knows of the failure: a wrong command lets EXEC fail.
+const (
+	wrongCommand   = "*1\r\n$3\r\nGET\r\n"
+	discardCommand = "*1\r\n$7\r\nDISCARD\r\n"
+)
 
 func (a *RedisFault) take(s *stage, c chunk) {
 	st := shared[redisState](s)
@@ -106,7 +119,7 @@ func (a *RedisFault) commands(s *stage, st *redisState, c chunk) {
 		}
 		if complete && !st.opaque {
 			if st.ours {
-				st.exchange.reply(s, a.answer(st.request.key()), c.at+spread(s, a.Delay, a.Jitter), false)
+				st.exchange.reply(s, a.answer(st.request.name(), st.request.key()), c.at+spread(s, a.Delay, a.Jitter), false)
 			}
 			st.decided, st.ours = false, false
 		}
@@ -126,10 +139,19 @@ func (a *RedisFault) decide(s *stage, st *redisState, at time.Duration) {
 	if hit {
 		s.count(len(part))
 	}
-	if hit && a.Error != "" {
+	// DISCARD is never refused: the transaction would go on without its client.
+	if hit && a.Error != "" && name != "DISCARD" {
 		st.ours = true
-		st.swallow(part)
+		if !a.replace(s, st, name, at) {
+			st.swallow(part)
+		}
 		return
+	}
+	switch name {
+	case "MULTI":
+		st.multi = true
+	case "EXEC", "DISCARD", "RESET":
+		st.multi = false
 	}
 	due := at
 	if hit {
@@ -141,6 +163,21 @@ func (a *RedisFault) decide(s *stage, st *redisState, at time.Duration) {
 	s.pass(chunk{bytes: part, at: at}, due)
 }
 
+// replace sends the server another command in place of one that belongs to a
+// transaction, and tells whether it did. The answer to that is for nobody.
+func (a *RedisFault) replace(s *stage, st *redisState, name string, at time.Duration) bool {
+	instead := wrongCommand
+	if name == "EXEC" {
+		instead, st.multi = discardCommand, false
+	} else if !st.multi {
+		return false
+	}
+	st.lossy, st.replaced = true, true // the command is not there to be passed on later
+	st.outstanding++
+	s.pass(chunk{bytes: []byte(instead), at: at}, at)
+	return true
+}
+
 // endsExchange tells whether there is not one answer to each command after it.
 func endsExchange(name string, argument []byte) bool {
 	switch name {
@@ -150,13 +187,16 @@ func endsExchange(name string, argument []byte) bool {
 	return name == "CLIENT" && bytes.EqualFold(argument, []byte("REPLY"))
 }
 
-func (a *RedisFault) answer(key []byte) []byte {
+func (a *RedisFault) answer(name string, key []byte) []byte {
 	text := a.Error
 	if known := redisErrors[text]; known != "" {
 		text = known
 	}
 	if text == "MOVED" {
 		text = fmt.Sprintf("MOVED %d %s", hashSlot(key), a.Moved)
+	}
+	if name == "EXEC" {
+		text = "EXECABORT Transaction discarded because of: " + text
 	}
 	return []byte("-" + text + "\r\n")
 }
@@ -167,17 +207,37 @@ func (a *RedisFault) replies(s *stage, st *redisState, c chunk) {
 		if err != nil {
 			n = len(b)
 		}
-		s.pass(chunk{bytes: b[:n:n], at: c.at}, c.at)
+		part := b[:n:n]
 		b = b[n:]
+		push := st.reply.kind == '>' // it answers nothing
+		if st.replaced && st.outstanding == 1 {
+			part = st.withhold(part, complete, err != nil || complete && push)
+		}
+		if len(part) > 0 {
+			s.pass(chunk{bytes: part, at: c.at}, c.at)
+		}
 		switch {
 		case err != nil:
 			a.leave(s, c.at)
-		case complete && st.reply.kind != '>': // a push answers nothing
+		case complete && !push:
 			if backlog := st.answered(s, c.at); len(backlog) > 0 {
 				s.peer.take(chunk{bytes: backlog, at: c.at})
 			}
 		}
 	}
+}
+
+// withhold keeps back the answer to a command that took another's place. What
+// turns out to be something else is returned.
+func (st *redisState) withhold(part []byte, complete, wanted bool) []byte {
+	st.unwanted = append(st.unwanted, part...)
+	part = nil
+	if wanted {
+		part, st.unwanted = st.unwanted, nil
+	} else if complete {
+		st.unwanted, st.replaced = nil, false
+	}
+	return part
 }
 
 // hashSlot returns the hash slot of a key in a Redis cluster: CRC16 (XMODEM) of the
