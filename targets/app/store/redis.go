@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,6 +61,7 @@ func OpenRedis(address string, o Options) (*Redis, error) {
 		c.DisableRoutingPolicies = true
 		c.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 		cluster := redis.NewClusterClient(c)
+		cluster.OnNewNode(func(node *redis.Client) { node.AddHook(look{o.Timeout}) })
 		return &Redis{client: cluster, cluster: cluster}, nil
 	}
 	s, err := redis.ParseURL(address)
@@ -136,6 +138,34 @@ func (r *Redis) patiently(ctx context.Context, args []any) (string, error) {
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}
+}
+
+// look bounds a look at the cluster. The library takes one at a time, in the
+// background, at any node: asked of one that hangs, it would keep all calls away
+// from a primary that took over meanwhile.
+type look struct{ timeout time.Duration }
+
+// longestLook is how long a look may take where calls have no timeout.
+const longestLook = time.Second
+
+// ProcessHook implements redis.Hook.
+func (l look) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if _, bounded := ctx.Deadline(); !bounded && cmd.Name() == "cluster" {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, cmp.Or(l.timeout, longestLook))
+			defer cancel()
+		}
+		return next(ctx, cmd)
+	}
+}
+
+// DialHook implements redis.Hook.
+func (look) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+// ProcessPipelineHook implements redis.Hook.
+func (look) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
 }
 
 // once is a command that is never sent twice: a cluster's client would try one

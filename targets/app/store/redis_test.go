@@ -165,6 +165,7 @@ type hanger struct {
 	address string
 	gets    atomic.Int64
 	looks   atomic.Int64 // at the cluster
+	frozen  atomic.Bool  // looks are not answered any more
 }
 
 func newHanger(t *testing.T) *hanger {
@@ -219,6 +220,9 @@ func (h *hanger) serve(conn net.Conn) {
 			return
 		case "cluster":
 			h.looks.Add(1)
+			if h.frozen.Load() {
+				continue
+			}
 			host, port, _ := net.SplitHostPort(h.address)
 			number, _ := strconv.Atoi(port)
 			fmt.Fprintf(conn, "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$%d\r\n%s\r\n:%d\r\n", len(host), host, number)
@@ -288,6 +292,26 @@ func TestRedisLooksAtItsClusterAfterAFailure(t *testing.T) {
 		t.Error("it has an answer")
 	}
 	apptest.Await(t, "another look", func() bool { return h.looks.Load() > before })
+}
+
+// A node that is asked how the cluster stands and says nothing keeps nobody from
+// asking again: left to itself the library waits for 3 s each time.
+func TestRedisLooksNoLongerThanItsTimeout(t *testing.T) {
+	h := newHanger(t)
+	r := openRedis(t, fmt.Sprintf("redis://%[1]s?addr=%[1]s", h.address), Options{Timeout: 10 * time.Millisecond})
+	if err := r.Ping(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	h.frozen.Store(true)
+	start, before := time.Now(), h.looks.Load()
+	const looks = 6
+	apptest.Await(t, "looks at the cluster", func() bool {
+		_, err := r.Get(within(t), "a")
+		return err != nil && h.looks.Load() > before+looks
+	})
+	if took := time.Since(start); took > looks*3*time.Second {
+		t.Errorf("%d looks took %v", looks, took)
+	}
 }
 
 // Neither with a timeout nor without one does a silent server keep a request
