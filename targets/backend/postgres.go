@@ -89,6 +89,9 @@ func (p *postgres) settle() error {
 	if err := errors.Join(os.Chown(p.b.opts.Folder, -1, gid), os.Chmod(p.b.opts.Folder, 0o710)); err != nil {
 		return err
 	}
+	if closed := closedTo(uid, gid, p.b.folder); closed != "" {
+		return fmt.Errorf("PostgreSQL does not run as root, and its user %s may not enter %s (set TMPDIR to a folder that all users may enter, or run hachaos as another user)", p.user, closed)
+	}
 	return os.Chown(p.b.folder, uid, gid)
 }
 

@@ -384,6 +384,32 @@ func TestPostgresDoesNotStart(t *testing.T) {
 	}
 }
 
+// Root starts it as a user that may not enter every folder of root's.
+func TestPostgresUserMayNotEnter(t *testing.T) {
+	needPostgres(t)
+	if os.Geteuid() != 0 {
+		t.Skip("only root starts PostgreSQL as another user")
+	}
+	s := newStage(t)
+	opts := s.Options
+	private := filepath.Join(s.Folder, "private")
+	opts.Folder = filepath.Join(private, "run")
+	if err := os.MkdirAll(opts.Folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(s.Folder, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	config := backend.Config{Kind: "postgres", Mode: "local"}
+	config.SetDefaults()
+	b := backend.New("db", config, opts)
+	err := b.Start(t.Context())
+	s.stop(b)
+	if err == nil || !strings.Contains(err.Error(), "its user postgres may not enter "+private+" (set TMPDIR") {
+		t.Errorf("a folder of root's: %v", err)
+	}
+}
+
 // broken takes the upstream's port away before the server has it.
 type broken struct{ s *stage }
 

@@ -25,6 +25,33 @@ func idsOf(name string) (uid, gid int, err error) {
 	return uid, gid, err
 }
 
+// closedTo returns the first of the folders above a path that a user may not
+// pass through, by its permissions; "" if there is none.
+func closedTo(uid, gid int, path string) string {
+	above := filepath.Dir(path)
+	if above == path {
+		return ""
+	}
+	if closed := closedTo(uid, gid, above); closed != "" {
+		return closed
+	}
+	var s unix.Stat_t
+	if unix.Stat(above, &s) != nil {
+		return "" // whatever is wrong with it will be said by who needs it
+	}
+	pass := s.Mode & 0o001
+	switch {
+	case int(s.Uid) == uid:
+		pass = s.Mode & 0o100
+	case int(s.Gid) == gid:
+		pass = s.Mode & 0o010
+	}
+	if pass == 0 {
+		return above
+	}
+	return ""
+}
+
 // sweep ends what is left of a server whose first process has ended, and
 // removes the shared memory that a killed one leaves behind, which outlives
 // every process.
