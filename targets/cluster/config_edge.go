@@ -9,14 +9,16 @@ import (
 )
 
 // Health lets the proxy ask each worker whether it is well. One that failed
-// Fails checks in a row gets no requests until it passed Passes in a row, unless
-// all fail.
+// Fails checks in a row gets no requests until it passed Passes in a row. When all
+// fail, NoneLeft says whether they are tried all the same, or requests refused
+// (503), as balancers do that take a check for the truth.
 type Health struct {
 	Path     string         `yaml:"path" json:"path,omitempty" jsonschema:"description=What is asked for; a status from 200 to 399 passes,default=/health"`
 	Interval units.Duration `yaml:"interval" json:"interval,omitempty" jsonschema:"description=Time between two checks,default=1s"`
 	Timeout  units.Duration `yaml:"timeout" json:"timeout,omitempty" jsonschema:"description=Time for an answer,default=500ms"`
 	Fails    int            `yaml:"fails" json:"fails,omitempty" jsonschema:"description=Failed checks in a row after which a worker gets no requests,minimum=1,default=3"`
 	Passes   int            `yaml:"passes" json:"passes,omitempty" jsonschema:"description=Passed checks in a row after which it gets them again,minimum=1,default=2"`
+	NoneLeft string         `yaml:"none_left" json:"none_left,omitempty" jsonschema:"description=When all workers fail their checks requests try one all the same or are refused (503),enum=try,enum=refuse,default=try"`
 }
 
 // Sticky sends the requests of one client to the same worker for as long as
@@ -45,6 +47,7 @@ func (c *Config) setEdgeDefaults() {
 		setDefault(&h.Timeout, units.Duration(500*time.Millisecond))
 		setDefault(&h.Fails, 3)
 		setDefault(&h.Passes, 2)
+		setDefault(&h.NoneLeft, "try")
 	}
 	if s := c.Sticky; s != nil {
 		setDefault(&s.Name, "srv_id")
@@ -106,6 +109,9 @@ func (h *Health) check(report func(path, message string)) {
 	}
 	if h.Passes < 1 {
 		report("health.passes", "passes is a number from 1")
+	}
+	if h.NoneLeft != "try" && h.NoneLeft != "refuse" {
+		report("health.none_left", fmt.Sprintf("%q is not one of try and refuse", h.NoneLeft))
 	}
 }
 

@@ -95,6 +95,32 @@ func TestHealthChecksPassOverTheSick(t *testing.T) {
 	}
 }
 
+func TestHealthChecksAreBelieved(t *testing.T) {
+	var sick atomic.Bool
+	worker := func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/well" && sick.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}
+	quick := units.Duration(2 * time.Millisecond)
+	f := newFront(t, Config{Dispatch: "proxy", Balance: "round-robin", Health: &Health{Path: "/well", Interval: quick, Timeout: units.Duration(patience), Fails: 2, Passes: 2, NoneLeft: "refuse"}}, worker, worker)
+	asked := func() int {
+		status, _ := f.ask("GET", "")
+		return status
+	}
+	if got := asked(); got != http.StatusOK {
+		t.Errorf("both well: %d", got)
+	}
+	sick.Store(true)
+	if !eventually(func() bool { return asked() == http.StatusServiceUnavailable }) {
+		t.Error("workers that fail their checks are still tried")
+	}
+	sick.Store(false)
+	if !eventually(func() bool { return asked() == http.StatusOK }) {
+		t.Error("workers that pass their checks again are not used again")
+	}
+}
+
 func TestStickyByCookie(t *testing.T) {
 	f := newFront(t, Config{Dispatch: "proxy", Balance: "round-robin", Workers: 3, Sticky: &Sticky{By: "cookie", Name: "worker", TTL: units.Duration(time.Hour), Path: "/app"}},
 		name("1"), name("2"), name("3"))
@@ -320,7 +346,7 @@ func TestEdgeMistakes(t *testing.T) {
 		{Config{Dispatch: "shared", Sticky: &Sticky{By: "ip"}}, "sticky"},
 		{Config{Dispatch: "handoff", Health: &Health{}, TLS: &TLS{SelfSigned: true}, Limits: Limits{Rate: 1, Connections: 1}}, "health tls limits.rate limits.connections"},
 		{Config{Dispatch: "proxy", Sticky: &Sticky{By: "luck", Name: "a b", TTL: 1, Path: "x"}}, "sticky.by sticky.name sticky.ttl sticky.path"},
-		{Config{Dispatch: "proxy", Health: &Health{Path: "x", Interval: -1, Timeout: -1, Fails: -1, Passes: -1}}, "health.path health.interval health.timeout health.fails health.passes"},
+		{Config{Dispatch: "proxy", Health: &Health{Path: "x", Interval: -1, Timeout: -1, Fails: -1, Passes: -1, NoneLeft: "hope"}}, "health.path health.interval health.timeout health.fails health.passes health.none_left"},
 		{Config{Dispatch: "proxy", TLS: &TLS{}}, "tls"},
 		{Config{Dispatch: "proxy", TLS: &TLS{Cert: "a"}}, "tls"},
 		{Config{Dispatch: "proxy", TLS: &TLS{Cert: "a", Key: "b", SelfSigned: true, MinVersion: "1.1"}}, "tls.self_signed tls.min_version"},

@@ -134,7 +134,8 @@ func (p *pool) close() {
 
 // pick chooses a worker that was not tried yet: the one that the request wants,
 // by its slot, if that can be; else one in use; else a backup; else one that
-// failed lately, since trying it is better than giving up.
+// failed lately, since trying it is better than giving up, unless health checks
+// are to be believed.
 func (p *pool) pick(key string, wanted int, tried []*upstream) (*upstream, error) {
 	now := clock.Now()
 	p.mu.Lock()
@@ -146,7 +147,7 @@ func (p *pool) pick(key string, wanted int, tried []*upstream) (*upstream, error
 		func(u *upstream) bool { return u.member.slot == wanted && good(u) },
 		func(u *upstream) bool { return good(u) && !backup(u) },
 		good,
-		fresh,
+		func(u *upstream) bool { return fresh(u) && !(u.down && p.config.Health.NoneLeft == "refuse") },
 	} {
 		if u := p.among(use, key, now); u != nil {
 			u.inFlight++
