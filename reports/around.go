@@ -8,8 +8,8 @@ import (
 	"github.com/hachaos/hachaos/reports/units"
 )
 
-// maxToldEvents is how many events of dependencies and breakers a page or a
-// comment shows; the JSON has all of them.
+// maxToldEvents is how many kinds of events of dependencies and breakers a page
+// or a comment shows; the JSON has all of them.
 const maxToldEvents = 40
 
 // dependencyText says how each dependency was provided: "cache: redis-server
@@ -91,7 +91,7 @@ var ofTarget = []string{"cluster", "single", "command"}
 
 // toldEvents returns the events of dependencies and those that processes told.
 func toldEvents(r *Report) []Event {
-	return slices.DeleteFunc(slices.Clone(r.Events), func(e Event) bool { return slices.Contains(ofTarget, e.Source) })
+	return slices.DeleteFunc(slices.Clone(r.Events), func(e Event) bool { return !e.told() })
 }
 
 // around adds to a comment what passed the proxies that a fault was on, and what
@@ -103,7 +103,7 @@ func (m *markdown) around(r *Report) {
 			continue
 		}
 		if !rows {
-			m.row("Proxy before", "Connections", "There", "Back", "What faults did")
+			m.row("Proxy before", "Connections", "To it", "From it", "What faults did")
 			m.row(":--", "--:", "--:", "--:", ":--")
 		}
 		rows = true
@@ -112,18 +112,18 @@ func (m *markdown) around(r *Report) {
 	if rows {
 		m.linef("")
 	}
-	events := toldEvents(r)
-	if len(events) == 0 {
+	groups := groupEvents(toldEvents(r))
+	if len(groups) == 0 {
 		return
 	}
-	m.row("At", "Source", "What happened")
-	m.row("--:", ":--", ":--")
-	for _, e := range events[:min(len(events), maxToldEvents)] {
-		m.row(at(e.AtS), mdCode(e.Source), mdText(truncate(e.What, 200)))
+	m.row("First at", "Times", "Source", "What happened")
+	m.row("--:", "--:", ":--", ":--")
+	for _, g := range groups[:min(len(groups), maxToldEvents)] {
+		m.row(at(g.first.AtS), units.FormatCount(int64(g.n)), mdCode(g.first.Source), mdText(truncate(g.what(), 200)))
 	}
 	m.linef("")
-	if rest := len(events) - maxToldEvents; rest > 0 {
-		m.linef("… and %s more, all of them in the JSON report.\n", countOf(int64(rest), "event"))
+	if rest := len(groups) - maxToldEvents; rest > 0 {
+		m.linef("… and %s more, all of them in the JSON report.\n", countOf(int64(rest), "kind"))
 	}
 }
 

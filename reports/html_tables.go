@@ -93,7 +93,19 @@ func outageTable(r *Report) *htmlTable {
 	}
 	t := newHTMLTable("Outages", "nnnnnl", []string{"Outage from", "To", "Length", "Down", "Probes failed", "Because of"}, rows)
 	t.More = leftOut(len(r.Availability.Outages)-len(shown), "outage")
+	if beganBefore(r) {
+		t.More = "A probe counts from its send: one that a fault caught on its way lets an outage begin a little before it. " + t.More
+	}
 	return &t
+}
+
+// beganBefore tells whether an outage began before the faults it is put down to.
+func beganBefore(r *Report) bool {
+	return slices.ContainsFunc(r.Availability.Outages, func(o Outage) bool {
+		return len(o.Faults) > 0 && !slices.ContainsFunc(r.Faults, func(f Fault) bool {
+			return slices.Contains(o.Faults, f.ID) && f.StartS <= o.StartS
+		})
+	})
 }
 
 func htmlTables(r *Report) []htmlTable {
@@ -105,22 +117,26 @@ func htmlTables(r *Report) []htmlTable {
 func proxyTable(r *Report) htmlTable {
 	var rows [][]string
 	for _, p := range r.Proxies {
-		rows = append(rows, []string{clean(p.Name), units.FormatCount(p.Connections), units.FormatBytes(p.BytesUpstream), units.FormatBytes(p.BytesDownstream), proxyFaults(p)})
+		did := "no fault was on it"
+		if len(p.Faults) > 0 {
+			did = proxyFaults(p)
+		}
+		rows = append(rows, []string{clean(p.Name), units.FormatCount(p.Connections), units.FormatBytes(p.BytesUpstream), units.FormatBytes(p.BytesDownstream), did})
 	}
-	return newHTMLTable("What passed the chaos proxies", "lnnnt", []string{"Before", "Connections", "There", "Back", "What faults did"}, rows)
+	return newHTMLTable("What passed the chaos proxies", "lnnnt", []string{"Before", "Connections", "To it", "From it", "What faults did"}, rows)
 }
 
 // toldTable lists what happened around the target: to its dependencies, and in
 // its breakers.
 func toldTable(r *Report) htmlTable {
 	var rows [][]string
-	events := toldEvents(r)
-	shown := events[:min(len(events), maxToldEvents)]
-	for _, e := range shown {
-		rows = append(rows, []string{at(e.AtS), clean(e.Source), clean(e.What)})
+	groups := groupEvents(toldEvents(r))
+	shown := groups[:min(len(groups), maxToldEvents)]
+	for _, g := range shown {
+		rows = append(rows, []string{at(g.first.AtS), units.FormatCount(int64(g.n)), clean(g.first.Source), g.what()})
 	}
-	t := newHTMLTable("Dependencies and breakers", "nlt", []string{"At", "Source", "What"}, rows)
-	t.More = leftOut(len(events)-len(shown), "event")
+	t := newHTMLTable("What dependencies and breakers did", "nnlt", []string{"First at", "Times", "Source", "What"}, rows)
+	t.More = leftOut(len(groups)-len(shown), "kind")
 	return t
 }
 
@@ -135,12 +151,9 @@ func streamTable(r *Report) htmlTable {
 			clean(l.Name), load, units.FormatCount(l.Requests.OK + l.Requests.Failed), units.FormatCount(l.Requests.Failed),
 			units.FormatCount(l.Requests.Retried), units.FormatCount(l.Requests.Degraded), percentOr(l.Availability),
 		}
-		for _, q := range quantiles {
-			value := "unknown"
-			if l.LatencyMS != nil {
-				value = ms(q.of(l.LatencyMS))
-			}
-			row = append(row, value)
+		latencies := []string{"unknown", "unknown", "unknown"} // more of them stand in the distribution
+		if v := l.LatencyMS; v != nil {
+			latencies = []string{ms(v.P50), ms(v.P99), ms(v.Max)}
 		}
 		rate := "unknown"
 		if l.ThroughputRPS != nil {
@@ -150,13 +163,9 @@ func streamTable(r *Report) htmlTable {
 		if l.LongestGapS != nil {
 			gap = formatSeconds(*l.LongestGapS)
 		}
-		rows = append(rows, append(row, gap, rate))
+		rows = append(rows, append(append(row, latencies...), gap, rate))
 	}
-	head := []string{"Stream", "Load", "Requests", "Failed", "Retried", "Degraded", "Availability"}
-	for _, q := range quantiles {
-		head = append(head, q.name)
-	}
-	return newHTMLTable("Load", "llnnnnnnnnnnnnnn", append(head, "Longest gap", "Good"), rows)
+	return newHTMLTable("Load", "lnnnnnnnnnnn", []string{"Stream", "Load", "Requests", "Failed", "Retried", "Degraded", "Availability", "p50", "p99", "max", "Longest gap", "Good"}, rows)
 }
 
 // causeTable has a row for each cause of failure, with its first example.

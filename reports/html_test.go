@@ -168,6 +168,27 @@ func TestHTMLUnknown(t *testing.T) {
 }
 
 // Every page is the same for the same document.
+// What dependencies, breakers and proxies did reads without doing sums.
+func TestHTMLOfDependencies(t *testing.T) {
+	run := dependentRun()
+	run.Probes = []*loadgen.ProbeRecording{probesOf(".295x200.1005")} // from 2.95 s, before the cut
+	got := rendered(t, "html", Fold(run))
+	for _, want := range []string{
+		"<td class=\"n\">3.02 s</td><td class=\"n\">4</td><td>cache</td><td class=\"text\">worker: breaker opens after 5 failures in a row: read tcp 127.0.0.1:4001: connection reset by peer</td>",
+		"<td class=\"n\">9.30 s</td><td class=\"n\">1</td><td>db</td><td class=\"text\">node-2 is the primary, 1.3 s after node-1 was gone</td>",
+		"redis-cut#1 acted on 40 connections",
+		"<td class=\"text\">no fault was on it</td>",
+		"one that a fault caught on its way lets an outage begin a little before it",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the page has no %s", want)
+		}
+	}
+	if got := rendered(t, "html", Fold(dependentRun())); strings.Contains(got, "caught on its way") {
+		t.Error("an outage is explained that did not begin before its fault")
+	}
+}
+
 func TestHTMLIsStable(t *testing.T) {
 	first := rendered(t, "html", hostileReport())
 	for range 3 {
@@ -237,13 +258,19 @@ func TestHTMLInChromium(t *testing.T) {
 		b.await(`document.querySelector("canvas").toDataURL() !== window.before`)
 	})
 	within("phone", func(t *testing.T) {
-		for _, doc := range []Document{richReport(), hostileReport(), suite, unknownReport()} {
+		for _, doc := range []Document{richReport(), hostileReport(), suite, unknownReport(), Fold(dependentRun())} {
 			b.open(doc, 360, light)
 			b.await(drawn)
 			if wide := inPage[int](b, `document.documentElement.scrollWidth`); wide > 360 {
 				t.Errorf("the page is %d wide on a phone of 360: %s", wide, inPage[string](b, `[...document.querySelectorAll("main *")].filter(e => e.getBoundingClientRect().right > 361 && !e.closest(".scroll")).slice(0, 3).map(e => e.outerHTML.slice(0, 120)).join(" | ")`))
 			}
 		}
+		b.open(Fold(dependentRun()), 1280, light)
+		b.await(drawn)
+		if cut := inPage[string](b, `[...document.querySelectorAll("section .scroll")].filter(e => e.scrollWidth > e.clientWidth).map(e => e.getAttribute("aria-label")).join(", ")`); cut != "" {
+			t.Errorf("tables are wider than a page of 1280: %s", cut)
+		}
+		b.keep("report of dependencies")
 		b.open(richReport(), 390, dark)
 		b.await(drawn)
 		b.keep("report phone dark")

@@ -89,26 +89,9 @@ func (t *text) streams(loads []Load) {
 // process that a fault had hit, which are the fault's, and those that say that a
 // process came up, which show in the recovery.
 func (t *text) events(r *Report) {
-	var groups []*eventGroup
-	for _, e := range r.Events {
-		if cameUp.MatchString(e.What) || causedByFault(e, r.Faults) {
-			continue
-		}
-		what := pids.ReplaceAllString(numbered.ReplaceAllString(e.What, "$1"), "")
-		kind := what
-		if !slices.Contains(ofTarget, e.Source) {
-			// Several processes tell the same of a dependency, each with figures of its own.
-			e.What = e.Source + ": " + e.What
-			what = numbered.ReplaceAllString(e.What, "$1")
-			kind = figures.ReplaceAllString(what, "#")
-		}
-		i := slices.IndexFunc(groups, func(g *eventGroup) bool { return g.kind == kind })
-		if i < 0 {
-			groups = append(groups, &eventGroup{what: what, kind: kind, first: e})
-			i = len(groups) - 1
-		}
-		groups[i].n++
-	}
+	groups := groupEvents(slices.DeleteFunc(slices.Clone(r.Events), func(e Event) bool {
+		return cameUp.MatchString(e.What) || causedByFault(e, r.Faults)
+	}))
 	shown := groups[:min(len(groups), maxEventLines)]
 	for i, g := range shown {
 		label := ""
@@ -120,25 +103,6 @@ func (t *text) events(r *Report) {
 	if rest := len(groups) - len(shown); rest > 0 {
 		t.block("", "", fmt.Sprintf("and %s more, all of them in the JSON report", countOf(int64(rest), "kind")))
 	}
-}
-
-type eventGroup struct {
-	what  string // without numbers of workers and processes
-	kind  string // what it has in common with others: of dependencies, all but numbers
-	first Event
-	n     int
-}
-
-var figures = regexp.MustCompile(`\d+`)
-
-// numbered is what tells one worker's event from another's, besides the pid.
-var numbered = regexp.MustCompile(`\b(worker|process|instance) #?\d+\b`)
-
-func (g *eventGroup) text() string {
-	if g.n == 1 {
-		return fmt.Sprintf("%s (at %s)", clean(g.first.What), at(g.first.AtS))
-	}
-	return fmt.Sprintf("%d × %s (first at %s)", g.n, clean(g.what), at(g.first.AtS))
 }
 
 var (
