@@ -27,6 +27,9 @@ type framing struct {
 	left   int64 // sized: of the body; chunked: of the chunk
 	ended  bool  // chunked: the last chunk's data is over, its CR LF is next
 	excess int64 // chunked: bytes of framing beyond 16 a chunk and twice the data
+
+	trailer bool // chunked: the last chunk is over
+	room    int  // bytes that the trailer may still have
 }
 
 // Body returns the next piece of the body, at least one byte, valid until the
@@ -90,6 +93,9 @@ func (r *Reader) some() error {
 // nextChunk reads up to the next chunk's data, or to the end of the trailer and
 // then returns io.EOF.
 func (r *Reader) nextChunk() error {
+	if r.body.trailer {
+		return r.trailer()
+	}
 	if r.body.ended {
 		line, err := r.line(2, true)
 		if err != nil {
@@ -113,6 +119,7 @@ func (r *Reader) nextChunk() error {
 		return malformed("chunk size", line)
 	}
 	if n == 0 {
+		r.body.trailer, r.body.room = true, maxTrailer
 		return r.trailer()
 	}
 	// One byte a chunk is legitimate; endless extensions are not.
@@ -126,14 +133,13 @@ func (r *Reader) nextChunk() error {
 
 // trailer reads the fields after the last chunk, keeps none, and returns io.EOF.
 func (r *Reader) trailer() error {
-	left := maxTrailer
 	for {
 		before := r.consumed()
-		line, err := r.line(left, true)
+		line, err := r.line(r.body.room, true)
 		if err != nil {
 			return err
 		}
-		left -= int(r.consumed() - before)
+		r.body.room -= int(r.consumed() - before)
 		if len(line) == 0 {
 			r.body = framing{kind: noBody}
 			return io.EOF

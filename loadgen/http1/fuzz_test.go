@@ -33,6 +33,10 @@ func FuzzReader(f *testing.F) {
 		if (whole.err == nil) != (pieces.err == nil) || whole.res != pieces.res || whole.body != pieces.body || whole.err == nil && whole.rest != pieces.rest {
 			t.Fatalf("%q: read whole %+v, byte by byte %+v", in, whole, pieces)
 		}
+		waited := read(NewReader("X-Worker"), &waiting{src: bytes.NewReader(in)}, method)
+		if waited.res != pieces.res || waited.body != pieces.body || waited.rest != pieces.rest || errors.Is(waited.err, ErrProtocol) != errors.Is(pieces.err, ErrProtocol) || (waited.err == nil) != (pieces.err == nil) {
+			t.Fatalf("%q: byte by byte %+v, with waiting %+v", in, pieces, waited)
+		}
 		if whole.err != nil {
 			if !errors.Is(whole.err, ErrProtocol) && whole.err != io.EOF && whole.err != io.ErrUnexpectedEOF {
 				t.Fatalf("%q: an error of no kind: %v", in, whole.err)

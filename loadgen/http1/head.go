@@ -22,9 +22,46 @@ type Response struct {
 //
 // It returns io.EOF if the source ended before the first byte of the response,
 // io.ErrUnexpectedEOF if within it, an error that wraps [ErrProtocol] if the
-// bytes are malformed, and the source's own errors as they are.
+// bytes are malformed, and the source's own errors as they are. After [ErrWait]
+// it is called again when more has come.
 func (r *Reader) Next(method string) (Response, error) {
-	r.begun = r.received - int64(r.Buffered())
+	if r.hold < 0 {
+		r.begun = r.consumed()
+		r.hold, r.checked = r.at, 0
+	} else if err := r.more(); err != nil {
+		return Response{}, err
+	}
+	res, err := r.parse(method)
+	if err == ErrWait {
+		r.at, r.checked = r.hold, r.end-r.hold
+	} else {
+		r.hold = -1
+	}
+	return res, err
+}
+
+// more reads on until there may be a whole head, so that one which comes byte by
+// byte is not parsed for every byte. What had come when the source failed is
+// parsed once more: it may be malformed.
+func (r *Reader) more() error {
+	for {
+		switch err := r.fill(); {
+		case err == ErrWait:
+			return err
+		case err != nil:
+			r.failed = err
+			return nil
+		}
+		fresh := r.buf[r.hold+max(0, r.checked-2) : r.end]
+		if r.checked < len(signature) || bytes.Contains(fresh, []byte("\n\r\n")) || bytes.Contains(fresh, []byte("\n\n")) || r.end-r.hold >= MaxHead {
+			return nil
+		}
+		r.checked = r.end - r.hold
+	}
+}
+
+// parse reads what [Reader.Next] returns from its beginning on.
+func (r *Reader) parse(method string) (Response, error) {
 	left := MaxHead
 	for range maxInterim {
 		h := header{length: -1}
@@ -54,7 +91,7 @@ func (r *Reader) head(h *header, left *int) error {
 	for i := range r.kept {
 		r.kept[i] = value{bytes: r.kept[i].bytes[:0]}
 	}
-	if err := r.signature(); err != nil {
+	if err := r.begin(); err != nil {
 		return err
 	}
 	line, err := r.headLine(left)
@@ -93,16 +130,18 @@ func (r *Reader) head(h *header, left *int) error {
 	}
 }
 
-// signature refuses what does not begin as HTTP at its first wrong byte, rather
-// than wait for the end of a line that may never come.
-func (r *Reader) signature() error {
-	const want = "HTTP/1."
+// signature is what every head begins with.
+const signature = "HTTP/1."
+
+// begin refuses what does not begin as HTTP at its first wrong byte, rather than
+// wait for the end of a line that may never come.
+func (r *Reader) begin() error {
 	for {
-		got := r.buf[r.at:min(r.end, r.at+len(want))]
-		if string(got) != want[:len(got)] {
+		got := r.buf[r.at:min(r.end, r.at+len(signature))]
+		if string(got) != signature[:len(got)] {
 			return malformed("it begins with", r.buf[r.at:r.end])
 		}
-		if len(got) == len(want) {
+		if len(got) == len(signature) {
 			return nil
 		}
 		if err := r.fill(); err != nil {

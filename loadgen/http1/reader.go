@@ -19,6 +19,10 @@ const (
 // ErrProtocol is what every error about malformed bytes wraps.
 var ErrProtocol = errors.New("malformed HTTP response")
 
+// ErrWait is what a source that does not wait returns while it has nothing.
+// [Reader.Next] and [Reader.Body] return it as it is and are called again later.
+var ErrWait = errors.New("nothing has come yet")
+
 // Reader reads the responses that come one after the other on a connection. It
 // is reused over connections by [Reader.Reset] and is not safe for concurrent
 // use. Its zero value has no source; [NewReader] makes one.
@@ -30,6 +34,10 @@ type Reader struct {
 
 	received int64 // bytes read from src since Reset
 	begun    int64 // received − buffered when the current response began
+
+	hold    int   // where the head that is being read begins; −1: none is
+	checked int   // bytes from hold on in which no end of a head was found
+	failed  error // of the source, for a head that is parsed once more
 
 	keep []string // names of fields to keep, in lower case
 	kept []value
@@ -45,7 +53,7 @@ type value struct {
 
 // NewReader returns a Reader that keeps the values of the fields named.
 func NewReader(keep ...string) *Reader {
-	r := &Reader{kept: make([]value, len(keep))}
+	r := &Reader{kept: make([]value, len(keep)), hold: -1}
 	for _, name := range keep {
 		r.keep = append(r.keep, string(bytes.ToLower([]byte(name))))
 	}
@@ -58,6 +66,7 @@ func (r *Reader) Reset(src io.Reader) {
 		r.buf = nil // one answer with a huge header must not cost for ever
 	}
 	r.src, r.at, r.end, r.received, r.begun, r.ended = src, 0, 0, 0, 0, false
+	r.hold, r.failed = -1, nil
 	r.body = framing{kind: noBody}
 }
 
@@ -111,18 +120,24 @@ func (r *Reader) line(limit int, strict bool) ([]byte, error) {
 	}
 }
 
-// fill reads more from the source behind what is buffered. At the source's end
-// it returns io.EOF if not a byte of the response had come, else
-// io.ErrUnexpectedEOF.
+// fill reads more from the source behind what is buffered, and keeps a head that
+// is being read. At the source's end it returns io.EOF if not a byte of the
+// response had come, else io.ErrUnexpectedEOF.
 func (r *Reader) fill() error {
-	if r.at == r.end {
-		r.at, r.end = 0, 0
+	if r.failed != nil {
+		return r.failed
+	}
+	from := r.at
+	if r.hold >= 0 {
+		from = r.hold
+	}
+	if from == r.end {
+		r.drop(from)
 	}
 	if r.end == len(r.buf) {
 		switch {
-		case r.at > 0:
-			r.end = copy(r.buf, r.buf[r.at:r.end])
-			r.at = 0
+		case from > 0:
+			r.drop(from)
 		default:
 			grown := make([]byte, max(initialBuffer, 2*len(r.buf)))
 			r.end = copy(grown, r.buf[:r.end])
@@ -145,4 +160,13 @@ func (r *Reader) fill() error {
 		}
 	}
 	return io.ErrNoProgress
+}
+
+// drop forgets what stands before from.
+func (r *Reader) drop(from int) {
+	r.end = copy(r.buf, r.buf[from:r.end])
+	r.at -= from
+	if r.hold >= 0 {
+		r.hold -= from
+	}
 }

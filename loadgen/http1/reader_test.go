@@ -23,12 +23,18 @@ func read(r *Reader, src io.Reader, method string) outcome {
 }
 
 func next(r *Reader, src io.Reader, method string) (o outcome) {
-	if o.res, o.err = r.Next(method); o.err != nil {
+	for o.res, o.err = r.Next(method); o.err == ErrWait; {
+		o.res, o.err = r.Next(method)
+	}
+	if o.err != nil {
 		return o
 	}
 	var body bytes.Buffer
 	for {
 		b, err := r.Body()
+		if err == ErrWait {
+			continue
+		}
 		body.Write(b)
 		if err == io.EOF {
 			break
@@ -39,9 +45,26 @@ func next(r *Reader, src io.Reader, method string) (o outcome) {
 		}
 	}
 	o.body = body.String()
+	if w, ok := src.(*waiting); ok {
+		src = w.src
+	}
 	rest, _ := io.ReadAll(src)
 	o.rest = string(r.buf[r.at:r.end]) + string(rest)
 	return o
+}
+
+// waiting is a source that has nothing every other time it is asked, and else one
+// byte.
+type waiting struct {
+	src   io.Reader
+	ready bool
+}
+
+func (w *waiting) Read(b []byte) (int, error) {
+	if w.ready = !w.ready; w.ready {
+		return 0, ErrWait
+	}
+	return w.src.Read(b[:min(1, len(b))])
 }
 
 var wellFormed = []struct {
@@ -71,7 +94,7 @@ var wellFormed = []struct {
 func TestReadsWellFormed(t *testing.T) {
 	r := NewReader("X-Worker")
 	for _, c := range wellFormed {
-		for name, src := range map[string]io.Reader{"whole": strings.NewReader(c.in), "byte by byte": iotest.OneByteReader(strings.NewReader(c.in)), "end with data": iotest.DataErrReader(strings.NewReader(c.in))} {
+		for name, src := range map[string]io.Reader{"whole": strings.NewReader(c.in), "byte by byte": iotest.OneByteReader(strings.NewReader(c.in)), "waiting": &waiting{src: strings.NewReader(c.in)}, "end with data": iotest.DataErrReader(strings.NewReader(c.in))} {
 			method := c.method
 			if method == "" {
 				method = "GET"
