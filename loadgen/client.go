@@ -1,17 +1,14 @@
 package loadgen
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"sync/atomic"
 
 	"github.com/hachaos/hachaos/loadgen/clock"
-	"github.com/hachaos/hachaos/loadgen/http1"
 )
 
 // httpEngine speaks HTTP/1.1 with package http1, without and with TLS.
@@ -60,37 +57,23 @@ func (e *httpEngine) handshake() *tls.ConnectionState { return e.first.Load() }
 func (e *httpEngine) client() client { return e.newClient() }
 
 func (e *httpEngine) newClient() *httpClient {
-	keep := []string{"X-Worker", "X-Degraded"}
-	if e.observed {
-		keep = append(keep, "Server")
-	}
-	return &httpClient{engine: e, reader: http1.NewReader(keep...)}
+	return &httpClient{engine: e, reply: newReply(e.observed)}
 }
-
-const (
-	fieldWorker = iota
-	fieldDegraded
-	fieldServer // only if observed
-)
 
 // httpClient is a client with at most one connection.
 type httpClient struct {
 	engine *httpEngine
-	reader *http1.Reader
+	reply  reply
 
 	wire    *wire    // nil: no connection
 	conn    net.Conn // the wire, or TLS over it
 	current atomic.Pointer[wire]
 	aborted atomic.Bool
-
-	tail []byte // end of the body so far, for text that spans pieces
 }
 
 // do implements client.
 func (c *httpClient) do(q *request, deadline clock.Time, o *outcome) {
-	o.q, o.cause, o.status, o.degraded, o.retried, o.err = q, CauseNone, 0, false, false, nil
-	o.in, o.out, o.body, o.worker = 0, 0, 0, nil
-	o.kept, o.connected, o.written, o.first, o.server = false, 0, 0, 0, nil
+	o.begin(q)
 	reused := c.reusable()
 	answered, err := c.exchange(q, deadline, o)
 	if err == errStale {
@@ -101,11 +84,7 @@ func (c *httpClient) do(q *request, deadline clock.Time, o *outcome) {
 		o.retried = true
 		_, err = c.exchange(q, deadline, o)
 	}
-	o.done = clock.Now()
-	if err != nil {
-		o.status, o.err = 0, err
-		o.cause = classify(err)
-	}
+	o.end(err)
 }
 
 // lost tells whether err is the end of a connection.
@@ -154,7 +133,8 @@ func (c *httpClient) exchange(q *request, deadline clock.Time, o *outcome) (answ
 	if err := c.wire.until(deadline); err != nil {
 		return false, err
 	}
-	before := c.reader.Received()
+	reader := c.reply.reader
+	before := reader.Received()
 	c.wire.first = 0
 	var n int
 	var writeErr error
@@ -172,92 +152,28 @@ func (c *httpClient) exchange(q *request, deadline clock.Time, o *outcome) (answ
 		return false, writeErr
 	}
 	// A server may answer and close before it has read the whole request.
-	res, err := c.reader.Next(q.method)
+	c.reply.expect(q, o)
+	err = c.reply.read()
 	if direct {
 		n, o.written, writeErr = c.wire.asked()
 	}
 	o.out += int64(n)
-	found := len(q.body) == 0
-	if err == nil {
-		found, err = c.readBody(q, o)
-	}
 	if c.engine.observed {
 		o.first = c.wire.first
 	}
-	o.in += c.reader.Received() - before
+	o.in += reader.Received() - before
 	if err != nil {
 		if writeErr != nil {
 			err = writeErr
 		}
-		return c.reader.Received() > before, err
+		return reader.Received() > before, err
 	}
-	c.judge(q, res.Status, found, o)
-	if res.Close || !c.engine.keepalive || c.reader.Buffered() > 0 || writeErr != nil {
+	if c.reply.close || !c.engine.keepalive || reader.Buffered() > 0 || writeErr != nil {
 		c.close()
 		return true, nil
 	}
 	o.kept = true
 	return true, nil
-}
-
-// readBody reads the body to its end and tells whether it contains what is
-// expected.
-func (c *httpClient) readBody(q *request, o *outcome) (found bool, err error) {
-	found = len(q.body) == 0
-	c.tail = c.tail[:0]
-	for {
-		piece, err := c.reader.Body()
-		if err == io.EOF {
-			return found, nil
-		}
-		if err != nil {
-			return found, err
-		}
-		o.body += int64(len(piece))
-		if !found {
-			found = c.contains(piece, q.body)
-		}
-	}
-}
-
-// contains tells whether text ends in piece, and keeps what of it may be the
-// text's beginning.
-func (c *httpClient) contains(piece, text []byte) bool {
-	if bytes.Contains(piece, text) {
-		return true
-	}
-	keep := len(text) - 1
-	c.tail = append(c.tail, piece[:min(keep, len(piece))]...)
-	if bytes.Contains(c.tail, text) {
-		return true
-	}
-	if len(piece) > keep {
-		c.tail = append(c.tail[:0], piece[len(piece)-keep:]...)
-	} else if extra := len(c.tail) - keep; extra > 0 {
-		c.tail = c.tail[:copy(c.tail, c.tail[extra:])]
-	}
-	return false
-}
-
-// judge decides what an answer is worth.
-func (c *httpClient) judge(q *request, status int, found bool, o *outcome) {
-	o.status = status
-	if c.engine.observed {
-		o.server, _ = c.reader.Value(fieldServer)
-	}
-	verdict := q.verdicts[status]
-	if verdict == bad {
-		o.cause = CauseStatus
-		return
-	}
-	_, marked := c.reader.Value(fieldDegraded)
-	o.degraded = verdict == degraded || marked
-	// A degraded answer is a substitute: it need not say what the real one does.
-	if !found && !o.degraded {
-		o.cause = CauseExpectation
-		return
-	}
-	o.worker, _ = c.reader.Value(fieldWorker)
 }
 
 // connect makes a new connection, TLS included.
@@ -292,7 +208,7 @@ func (c *httpClient) connect(deadline clock.Time) error {
 	if c.engine.trace != nil {
 		c.conn = traced{c.conn, c.engine.trace}
 	}
-	c.reader.Reset(c.conn)
+	c.reply.reader.Reset(c.conn)
 	return nil
 }
 
@@ -312,13 +228,13 @@ func (c *httpClient) openTunnel(deadline clock.Time) error {
 	if _, err := c.wire.Write(c.engine.tunnel); err != nil {
 		return err
 	}
-	c.reader.Reset(c.wire)
+	c.reply.reader.Reset(c.wire)
 	// Its answer has no body, as that to HEAD has none (RFC 9110 §9.3.6).
-	res, err := c.reader.Next("HEAD")
+	res, err := c.reply.reader.Next("HEAD")
 	switch {
 	case err != nil:
 		return err
-	case res.Status > 299 || c.reader.Buffered() > 0:
+	case res.Status > 299 || c.reply.reader.Buffered() > 0:
 		return fmt.Errorf("the proxy refused a tunnel: %d %s", res.Status, http.StatusText(res.Status))
 	}
 	return nil

@@ -50,6 +50,20 @@ type outcome struct {
 	q      *request
 }
 
+// begin forgets the last request, but for its times.
+func (o *outcome) begin(q *request) {
+	*o = outcome{start: o.start, sent: o.sent, q: q}
+}
+
+// end notes when the request ended, and the error it ended with, if any.
+func (o *outcome) end(err error) {
+	o.done = clock.Now()
+	if err != nil {
+		o.status, o.err = 0, err
+		o.cause = classify(err)
+	}
+}
+
 // explain says in words why the request failed.
 func (o *outcome) explain() string {
 	switch {
