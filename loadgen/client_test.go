@@ -18,7 +18,40 @@ import (
 	"github.com/hachaos/hachaos/loadgen/clock"
 )
 
+// testClient is a client of either engine, with one connection at most.
+type testClient interface {
+	client
+	connected() bool
+}
+
+func (c *httpClient) connected() bool { return c.conn != nil }
+
+// maker makes clients and the request that they send.
+type maker func(t *testing.T, url string, r Request) (testClient, *request)
+
+// forEachEngine runs a test with clients of each engine for plain HTTP/1.1.
+func forEachEngine(t *testing.T, f func(t *testing.T, newClient maker)) {
+	for name, newClient := range map[string]maker{"loop": newLoopClient, "goroutine": newGoroutineClient} {
+		if newClient != nil {
+			t.Run(name, func(t *testing.T) { f(t, newClient) })
+		}
+	}
+}
+
+func newGoroutineClient(t *testing.T, url string, r Request) (testClient, *request) {
+	return newTestClient(t, url, r, nil)
+}
+
 // exchange sends one request with a client of its own.
+func (m maker) exchange(t *testing.T, url string, r Request, timeout time.Duration) outcome {
+	t.Helper()
+	var o outcome
+	c, q := m(t, url, r)
+	c.do(q, clock.Now().Add(timeout), &o)
+	return o
+}
+
+// exchange sends one request with a client of its own, over TLS perhaps.
 func exchange(t *testing.T, url string, r Request, timeout time.Duration, config *tls.Config) outcome {
 	t.Helper()
 	var o outcome
@@ -28,6 +61,14 @@ func exchange(t *testing.T, url string, r Request, timeout time.Duration, config
 }
 
 func newTestClient(t *testing.T, url string, r Request, config *tls.Config) (*httpClient, *request) {
+	t.Helper()
+	engine, q := newTestEngine(t, url, r, config)
+	c := engine.newClient()
+	t.Cleanup(c.close)
+	return c, q
+}
+
+func newTestEngine(t *testing.T, url string, r Request, config *tls.Config) (*httpEngine, *request) {
 	t.Helper()
 	e, err := parseEndpoint(url)
 	if err != nil {
@@ -42,9 +83,7 @@ func newTestClient(t *testing.T, url string, r Request, config *tls.Config) (*ht
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := engine.newClient()
-	t.Cleanup(c.close)
-	return c, q
+	return engine, q
 }
 
 // after reads a request and then does what is given.
@@ -112,14 +151,23 @@ func TestCauses(t *testing.T) {
 		{name: "no TLS there", url: strings.Replace(serve(t, func(c *net.TCPConn, _ int) { write("not TLS at all, surely")(c); hold(c) }), "http:", "https:", 1), timeout: long, cause: CauseTLS, text: "handshake"},
 		{name: "TLS that hangs", url: strings.Replace(serve(t, func(c *net.TCPConn, _ int) { hold(c) }), "http:", "https:", 1), timeout: short, cause: CauseTimeout},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			o := exchange(t, c.url, c.request, c.timeout, nil)
+		judge := func(t *testing.T, o outcome) {
+			t.Helper()
 			if o.cause != c.cause || o.status != c.status || !strings.Contains(o.explain(), c.text) {
 				t.Errorf("got %v, status %d (%s), want %v, status %d", o.cause, o.status, o.explain(), c.cause, c.status)
 			}
 			if o.retried {
 				t.Error("retried on a new connection")
 			}
+		}
+		t.Run(c.name, func(t *testing.T) {
+			if strings.HasPrefix(c.url, "https:") {
+				judge(t, exchange(t, c.url, c.request, c.timeout, nil))
+				return
+			}
+			forEachEngine(t, func(t *testing.T, newClient maker) {
+				judge(t, newClient.exchange(t, c.url, c.request, c.timeout))
+			})
 		})
 	}
 }
@@ -137,40 +185,44 @@ func TestOwnLimitsAreTheGenerators(t *testing.T) {
 }
 
 func TestDegradedAnswersAreGood(t *testing.T) {
-	marked := serve(t, always("HTTP/1.1 200 OK\r\nX-Degraded: cache\r\nContent-Length: 0\r\n\r\n"))
-	unavailable := serve(t, always("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"))
-	failing := serve(t, always("HTTP/1.1 500 Oops\r\nX-Degraded: 1\r\nContent-Length: 0\r\n\r\n"))
-	for _, c := range []struct {
-		url      string
-		expect   Expect
-		cause    Cause
-		degraded bool
-	}{
-		{url: marked, degraded: true},
-		{url: marked, expect: Expect{Body: "fresh"}, degraded: true},
-		{url: unavailable, expect: Expect{Degraded: []StatusRange{{503, 503}}}, degraded: true},
-		{url: unavailable, expect: Expect{Degraded: []StatusRange{{504, 504}}}, cause: CauseStatus},
-		{url: failing, cause: CauseStatus},
-	} {
-		if o := exchange(t, c.url, Request{Expect: c.expect}, 20*time.Second, nil); o.cause != c.cause || o.degraded != c.degraded {
-			t.Errorf("%+v: got %v, degraded %v", c.expect, o.cause, o.degraded)
+	forEachEngine(t, func(t *testing.T, newClient maker) {
+		marked := serve(t, always("HTTP/1.1 200 OK\r\nX-Degraded: cache\r\nContent-Length: 0\r\n\r\n"))
+		unavailable := serve(t, always("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"))
+		failing := serve(t, always("HTTP/1.1 500 Oops\r\nX-Degraded: 1\r\nContent-Length: 0\r\n\r\n"))
+		for _, c := range []struct {
+			url      string
+			expect   Expect
+			cause    Cause
+			degraded bool
+		}{
+			{url: marked, degraded: true},
+			{url: marked, expect: Expect{Body: "fresh"}, degraded: true},
+			{url: unavailable, expect: Expect{Degraded: []StatusRange{{503, 503}}}, degraded: true},
+			{url: unavailable, expect: Expect{Degraded: []StatusRange{{504, 504}}}, cause: CauseStatus},
+			{url: failing, cause: CauseStatus},
+		} {
+			if o := newClient.exchange(t, c.url, Request{Expect: c.expect}, 20*time.Second); o.cause != c.cause || o.degraded != c.degraded {
+				t.Errorf("%+v: got %v, degraded %v", c.expect, o.cause, o.degraded)
+			}
 		}
-	}
+	})
 }
 
 func TestWhatIsSent(t *testing.T) {
-	heads := make(chan string, 1)
-	url := serve(t, func(c *net.TCPConn, _ int) {
-		head, _ := readRequest(c)
-		heads <- head
-		io.WriteString(c, answer)
+	forEachEngine(t, func(t *testing.T, newClient maker) {
+		heads := make(chan string, 1)
+		url := serve(t, func(c *net.TCPConn, _ int) {
+			head, _ := readRequest(c)
+			heads <- head
+			io.WriteString(c, answer)
+		})
+		withUser := strings.Replace(url, "http://", "http://ann:s%20t@", 1) + "base/?a=1"
+		newClient.exchange(t, withUser, Request{Path: "/x", Headers: map[string]string{"host": "other.test", "X-A": "b"}}, 20*time.Second)
+		want := "GET /base/x?a=1 HTTP/1.1\r\nHost: other.test\r\nUser-Agent: hachaos\r\nAuthorization: Basic YW5uOnMgdA==\r\nX-A: b\r\n\r\n"
+		if got := <-heads; got != want {
+			t.Errorf("sent %q, want %q", got, want)
+		}
 	})
-	withUser := strings.Replace(url, "http://", "http://ann:s%20t@", 1) + "base/?a=1"
-	exchange(t, withUser, Request{Path: "/x", Headers: map[string]string{"host": "other.test", "X-A": "b"}}, 20*time.Second, nil)
-	want := "GET /base/x?a=1 HTTP/1.1\r\nHost: other.test\r\nUser-Agent: hachaos\r\nAuthorization: Basic YW5uOnMgdA==\r\nX-A: b\r\n\r\n"
-	if got := <-heads; got != want {
-		t.Errorf("sent %q, want %q", got, want)
-	}
 }
 
 func TestTargets(t *testing.T) {
@@ -200,97 +252,103 @@ func TestTargets(t *testing.T) {
 }
 
 func TestStaleConnectionIsReplacedSilently(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("a connection cannot be peeked at on Windows; its requests count as retried")
-	}
-	for name, parting := range map[string]func(*net.TCPConn){
-		"closed": func(c *net.TCPConn) { c.Close() },
-		"reset":  reset,
-		"unasked words": func(c *net.TCPConn) {
-			write("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")(c)
-			c.CloseWrite()
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			parted := make(chan bool)
-			c, q := newTestClient(t, serve(t, func(c *net.TCPConn, _ int) {
-				readRequest(c)
-				io.WriteString(c, answer)
-				<-parted
-				parting(c)
-				parted <- true
-			}), Request{Method: "POST"}, nil)
-			for range 3 {
-				var o outcome
-				c.do(q, clock.Now().Add(20*time.Second), &o)
-				if o.cause != CauseNone || o.retried {
-					t.Fatalf("%v, retried %v: %s", o.cause, o.retried, o.explain())
+	forEachEngine(t, func(t *testing.T, newClient maker) {
+		if runtime.GOOS == "windows" {
+			t.Skip("a connection cannot be peeked at on Windows; its requests count as retried")
+		}
+		for name, parting := range map[string]func(*net.TCPConn){
+			"closed": func(c *net.TCPConn) { c.Close() },
+			"reset":  reset,
+			"unasked words": func(c *net.TCPConn) {
+				write("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")(c)
+				c.CloseWrite()
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				parted := make(chan bool)
+				c, q := newClient(t, serve(t, func(c *net.TCPConn, _ int) {
+					readRequest(c)
+					io.WriteString(c, answer)
+					<-parted
+					parting(c)
+					parted <- true
+				}), Request{Method: "POST"})
+				for range 3 {
+					var o outcome
+					c.do(q, clock.Now().Add(20*time.Second), &o)
+					if o.cause != CauseNone || o.retried {
+						t.Fatalf("%v, retried %v: %s", o.cause, o.retried, o.explain())
+					}
+					parted <- true
+					<-parted
 				}
-				parted <- true
-				<-parted
-			}
-		})
-	}
+			})
+		}
+	})
 }
 
 func TestLostOnReusedConnection(t *testing.T) {
-	// Each connection answers one request and dies on the next, unanswered.
-	mortal := func(c *net.TCPConn, _ int) {
-		readRequest(c)
-		io.WriteString(c, answer)
-		readRequest(c)
-	}
-	for _, c := range []struct {
-		method  string
-		retried bool
-		cause   Cause
-	}{{"GET", true, CauseNone}, {"PUT", true, CauseNone}, {"POST", false, CauseClosed}, {"PATCH", false, CauseClosed}} {
-		client, q := newTestClient(t, serve(t, mortal), Request{Method: c.method}, nil)
-		var o outcome
-		client.do(q, clock.Now().Add(20*time.Second), &o)
-		client.do(q, clock.Now().Add(20*time.Second), &o)
-		if o.retried != c.retried || o.cause != c.cause {
-			t.Errorf("%s: retried %v, %v; want %v, %v", c.method, o.retried, o.cause, c.retried, c.cause)
-		}
-	}
-	// Once more, not for ever: all but the first answer on the first connection are lost.
-	client, q := newTestClient(t, serve(t, func(c *net.TCPConn, n int) {
-		if readRequest(c); n == 1 {
+	forEachEngine(t, func(t *testing.T, newClient maker) {
+		// Each connection answers one request and dies on the next, unanswered.
+		mortal := func(c *net.TCPConn, _ int) {
+			readRequest(c)
 			io.WriteString(c, answer)
 			readRequest(c)
 		}
-	}), Request{}, nil)
-	var o outcome
-	client.do(q, clock.Now().Add(20*time.Second), &o)
-	client.do(q, clock.Now().Add(20*time.Second), &o)
-	if !o.retried || o.cause != CauseClosed {
-		t.Errorf("lost twice: retried %v, %v", o.retried, o.cause)
-	}
-	// A byte of the answer came: it is lost, and not sent again.
-	client, q = newTestClient(t, serve(t, func(c *net.TCPConn, _ int) {
-		readRequest(c)
-		io.WriteString(c, answer)
-		readRequest(c)
-		io.WriteString(c, "H")
-	}), Request{}, nil)
-	client.do(q, clock.Now().Add(20*time.Second), &o)
-	client.do(q, clock.Now().Add(20*time.Second), &o)
-	if o.retried || o.cause != CauseClosed {
-		t.Errorf("lost after the first byte: retried %v, %v", o.retried, o.cause)
-	}
+		for _, c := range []struct {
+			method  string
+			retried bool
+			cause   Cause
+		}{{"GET", true, CauseNone}, {"PUT", true, CauseNone}, {"POST", false, CauseClosed}, {"PATCH", false, CauseClosed}} {
+			client, q := newClient(t, serve(t, mortal), Request{Method: c.method})
+			var o outcome
+			client.do(q, clock.Now().Add(20*time.Second), &o)
+			client.do(q, clock.Now().Add(20*time.Second), &o)
+			if o.retried != c.retried || o.cause != c.cause {
+				t.Errorf("%s: retried %v, %v; want %v, %v", c.method, o.retried, o.cause, c.retried, c.cause)
+			}
+		}
+		// Once more, not for ever: all but the first answer on the first connection are lost.
+		client, q := newClient(t, serve(t, func(c *net.TCPConn, n int) {
+			if readRequest(c); n == 1 {
+				io.WriteString(c, answer)
+				readRequest(c)
+			}
+		}), Request{})
+		var o outcome
+		client.do(q, clock.Now().Add(20*time.Second), &o)
+		client.do(q, clock.Now().Add(20*time.Second), &o)
+		if !o.retried || o.cause != CauseClosed {
+			t.Errorf("lost twice: retried %v, %v", o.retried, o.cause)
+		}
+		// A byte of the answer came: it is lost, and not sent again.
+		client, q = newClient(t, serve(t, func(c *net.TCPConn, _ int) {
+			readRequest(c)
+			io.WriteString(c, answer)
+			readRequest(c)
+			io.WriteString(c, "H")
+		}), Request{})
+		client.do(q, clock.Now().Add(20*time.Second), &o)
+		client.do(q, clock.Now().Add(20*time.Second), &o)
+		if o.retried || o.cause != CauseClosed {
+			t.Errorf("lost after the first byte: retried %v, %v", o.retried, o.cause)
+		}
+	})
 }
 
 func TestEarlyAnswerToALargeRequestCounts(t *testing.T) {
-	url := serve(t, func(c *net.TCPConn, _ int) {
-		io.WriteString(c, "HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-		c.CloseWrite()
-		io.CopyN(io.Discard, c, 1<<20)
-		hold(c)
+	forEachEngine(t, func(t *testing.T, newClient maker) {
+		url := serve(t, func(c *net.TCPConn, _ int) {
+			io.WriteString(c, "HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+			c.CloseWrite()
+			io.CopyN(io.Discard, c, 1<<20)
+			hold(c)
+		})
+		o := newClient.exchange(t, url, Request{Method: "POST", Body: strings.Repeat("x", 8<<20)}, 20*time.Second)
+		if o.cause != CauseStatus || o.status != 413 {
+			t.Errorf("%v, status %d: %s", o.cause, o.status, o.explain())
+		}
 	})
-	o := exchange(t, url, Request{Method: "POST", Body: strings.Repeat("x", 8<<20)}, 20*time.Second, nil)
-	if o.cause != CauseStatus || o.status != 413 {
-		t.Errorf("%v, status %d: %s", o.cause, o.status, o.explain())
-	}
 }
 
 func TestTLS(t *testing.T) {
@@ -325,50 +383,54 @@ func TestTLS(t *testing.T) {
 }
 
 func TestConnectionIsKeptOnlyAsAgreed(t *testing.T) {
-	for name, response := range map[string]string{
-		"until close": "HTTP/1.1 200 OK\r\n\r\nhi", "announced": "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi",
-		"1.0": "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", "more than asked": answer + "HTTP/1.1 200 OK\r\n",
-	} {
-		client, q := newTestClient(t, serve(t, after(write(response))), Request{}, nil)
-		var o outcome
-		for range 2 {
-			client.do(q, clock.Now().Add(20*time.Second), &o)
-			if o.cause != CauseNone || o.retried || client.conn != nil && name != "more than asked" {
-				t.Errorf("%s: %v, retried %v, connection kept %v", name, o.cause, o.retried, client.conn != nil)
+	forEachEngine(t, func(t *testing.T, newClient maker) {
+		for name, response := range map[string]string{
+			"until close": "HTTP/1.1 200 OK\r\n\r\nhi", "announced": "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi",
+			"1.0": "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", "more than asked": answer + "HTTP/1.1 200 OK\r\n",
+		} {
+			client, q := newClient(t, serve(t, after(write(response))), Request{})
+			var o outcome
+			for range 2 {
+				client.do(q, clock.Now().Add(20*time.Second), &o)
+				if o.cause != CauseNone || o.retried || client.connected() && name != "more than asked" {
+					t.Errorf("%s: %v, retried %v, connection kept %v", name, o.cause, o.retried, client.connected())
+				}
 			}
 		}
-	}
+	})
 }
 
 func TestDeadlineMovesBothWays(t *testing.T) {
-	slow := make(chan time.Duration, 1)
-	client, q := newTestClient(t, serve(t, func(c *net.TCPConn, _ int) {
-		for {
-			if _, ok := readRequest(c); !ok {
-				return
+	forEachEngine(t, func(t *testing.T, newClient maker) {
+		slow := make(chan time.Duration, 1)
+		client, q := newClient(t, serve(t, func(c *net.TCPConn, _ int) {
+			for {
+				if _, ok := readRequest(c); !ok {
+					return
+				}
+				time.Sleep(<-slow) // the server's slowness, not a synchronisation
+				io.WriteString(c, answer)
 			}
-			time.Sleep(<-slow) // the server's slowness, not a synchronisation
-			io.WriteString(c, answer)
+		}), Request{})
+		var o outcome
+		do := func(takes, timeout time.Duration) Cause {
+			slow <- takes
+			client.do(q, clock.Now().Add(timeout), &o)
+			return o.cause
 		}
-	}), Request{}, nil)
-	var o outcome
-	do := func(takes, timeout time.Duration) Cause {
-		slow <- takes
-		client.do(q, clock.Now().Add(timeout), &o)
-		return o.cause
-	}
-	// The deadline armed by the first strikes early in the second.
-	timeout := 200 * time.Millisecond
-	for do(0, timeout) != CauseNone {
-		timeout *= 2 // a busy machine
-	}
-	if got := do(timeout+200*time.Millisecond, time.Minute); got != CauseNone {
-		t.Fatalf("a deadline of an earlier request struck: %s", o.explain())
-	}
-	// And one far off does not keep an earlier one from striking.
-	if got := do(2*time.Second, 50*time.Millisecond); got != CauseTimeout {
-		t.Fatalf("%v", got)
-	}
+		// The deadline armed by the first strikes early in the second.
+		timeout := 200 * time.Millisecond
+		for do(0, timeout) != CauseNone {
+			timeout *= 2 // a busy machine
+		}
+		if got := do(timeout+200*time.Millisecond, time.Minute); got != CauseNone {
+			t.Fatalf("a deadline of an earlier request struck: %s", o.explain())
+		}
+		// And one far off does not keep an earlier one from striking.
+		if got := do(2*time.Second, 50*time.Millisecond); got != CauseTimeout {
+			t.Fatalf("%v", got)
+		}
+	})
 }
 
 func TestFindsTextAcrossPieces(t *testing.T) {

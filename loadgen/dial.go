@@ -69,8 +69,8 @@ func (d *dialer) dial(ctx context.Context, deadline clock.Time) (*socket, error)
 }
 
 func (d *dialer) resolve(ctx context.Context, deadline clock.Time) ([]netip.AddrPort, error) {
-	if r := d.last.Load(); r != nil && (d.literal || clock.Since(r.at) < resolveFor) {
-		return r.addrs, nil
+	if addrs := d.known(); addrs != nil {
+		return addrs, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, deadline.Sub(clock.Now()))
 	defer cancel()
@@ -87,4 +87,12 @@ func (d *dialer) resolve(ctx context.Context, deadline clock.Time) ([]netip.Addr
 	}
 	d.last.Store(r)
 	return r.addrs, nil
+}
+
+// known returns the host's addresses, or nil if the resolver must be asked.
+func (d *dialer) known() []netip.AddrPort {
+	if r := d.last.Load(); r != nil && (d.literal || clock.Since(r.at) < resolveFor) {
+		return r.addrs
+	}
+	return nil
 }

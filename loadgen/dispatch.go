@@ -149,8 +149,14 @@ func (d *dispatcher) slot() *sender {
 // take removes the first of the line for s.
 func (d *dispatcher) take(s *sender) hit {
 	due, q := d.line.pop()
-	h := hit{due: due, ready: max(due, s.freed), free: s.freed <= due, q: q}
-	if d.g.exhausted() {
+	return d.g.hit(due, s.freed, q)
+}
+
+// hit is the order to send q, which was due at a moment, from a slot that was
+// freed at another.
+func (g *Generator) hit(due, freed clock.Time, q *request) hit {
+	h := hit{due: due, ready: max(due, freed), free: freed <= due, q: q}
+	if g.exhausted() {
 		// The slots are full because this process cannot empty them.
 		h.ready, h.free = due, true
 	}
@@ -158,20 +164,26 @@ func (d *dispatcher) take(s *sender) hit {
 }
 
 // expire gives up the first of the line, whose timeout has passed while it
-// waited: the target's doing if all slots were in use, else the generator's.
+// waited.
 func (d *dispatcher) expire(now clock.Time) {
 	due, q := d.line.pop()
-	o := outcome{start: due, sent: due, done: due.Add(d.timeout), q: q}
-	shard := d.g.recorder.shard(0)
-	if len(d.idle) > 0 || d.count < d.bound || d.g.exhausted() {
+	d.g.giveUp(d.g.recorder.shard(0), due, now, q, len(d.idle) > 0 || d.count < d.bound)
+}
+
+// giveUp records a request whose timeout has passed while it waited in line: the
+// target's doing if no slot was free, else the generator's.
+func (g *Generator) giveUp(s *shard, due, now clock.Time, q *request, free bool) {
+	timeout, bound := g.stream.Timeout.Std(), g.stream.Open.Senders
+	o := outcome{start: due, sent: due, done: due.Add(timeout), q: q}
+	if free || g.exhausted() {
 		o.cause = CauseGenerator
 		o.err = fmt.Errorf("the generator was %v late and did not send it", now.Sub(due))
-		shard.skipped(due)
+		s.skipped(due)
 	} else {
 		o.cause = CauseTimeout
-		o.err = fmt.Errorf("no answer within %v: it waited for one of %d requests in flight to end", d.timeout, d.bound)
+		o.err = fmt.Errorf("no answer within %v: it waited for one of %d requests in flight to end", timeout, bound)
 	}
-	shard.record(&o)
+	s.record(&o)
 }
 
 // send is a sender's goroutine.

@@ -93,6 +93,7 @@ func New(o Options) (*Generator, error) {
 		q.index = i
 		g.requests = append(g.requests, weighted{q, r.Weight})
 	}
+	g.monitor.procs.Store(int64(runtime.GOMAXPROCS(0)))
 	g.ctx, g.abandon = context.WithCancel(context.Background())
 	config := engineConfig{endpoint: e, tls: o.TLS, connect: o.Connect, keepalive: keepalive, retry: true, observed: o.Observe != nil}
 	if o.HTTP2 {
@@ -133,6 +134,10 @@ func (g *Generator) Run(ctx context.Context) error {
 }
 
 func (g *Generator) play(ctx context.Context) error {
+	if loops := g.loops(); loops != nil {
+		g.runLoops(ctx, loops)
+		return nil
+	}
 	if g.stream.Closed != nil {
 		g.runClosed(ctx)
 		return nil
@@ -224,7 +229,7 @@ func (g *Generator) Recording() *Recording {
 	if now == 0 {
 		now = clock.Now()
 	}
-	rec.Generator.CPU, rec.Generator.CPUShare = g.monitor.used(now, runtime.GOMAXPROCS(0))
+	rec.Generator.CPU, rec.Generator.CPUShare = g.monitor.used(now)
 	return rec
 }
 

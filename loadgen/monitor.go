@@ -1,7 +1,6 @@
 package loadgen
 
 import (
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +19,7 @@ const (
 // read and requests to be sent, and neither is the target's doing.
 type monitor struct {
 	exhausted atomic.Bool
+	procs     atomic.Int64 // processors that the sending may use
 
 	mu        sync.Mutex
 	since     clock.Time // from when processor time counts; 0: not begun
@@ -28,7 +28,6 @@ type monitor struct {
 
 // watch measures until done is closed. Processor time counts from epoch on.
 func (m *monitor) watch(epoch clock.Time, done <-chan struct{}) {
-	procs := time.Duration(runtime.GOMAXPROCS(0))
 	now, cpu := clock.Now(), processCPU()
 	next := now.Add(monitorEvery)
 	timer := time.NewTimer(monitorEvery)
@@ -46,7 +45,7 @@ func (m *monitor) watch(epoch clock.Time, done <-chan struct{}) {
 			m.finish(processCPU())
 			return
 		}
-		before, used := now, cpu
+		before, used, procs := now, cpu, time.Duration(m.procs.Load())
 		now, cpu = clock.Now(), processCPU()
 		if wall := now.Sub(before); wall > monitorEvery/2 {
 			m.exhausted.Store(float64(cpu-used) > exhaustedAt*float64(wall*procs) || now.Sub(next) > starvedAt)
@@ -69,9 +68,9 @@ func (m *monitor) finish(cpu time.Duration) {
 	m.cpu = cpu
 }
 
-// used returns the processor time used up to now, and its share of what procs
-// processors had.
-func (m *monitor) used(now clock.Time, procs int) (cpu time.Duration, share float64) {
+// used returns the processor time used up to now, and its share of what the
+// processors had that the sending may use.
+func (m *monitor) used(now clock.Time) (cpu time.Duration, share float64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.since == 0 {
@@ -83,7 +82,7 @@ func (m *monitor) used(now clock.Time, procs int) (cpu time.Duration, share floa
 	}
 	cpu = end - m.base
 	if wall := now.Sub(m.since); wall > 0 {
-		share = min(1, cpu.Seconds()/(wall.Seconds()*float64(procs)))
+		share = min(1, cpu.Seconds()/(wall.Seconds()*float64(m.procs.Load())))
 	}
 	return cpu, share
 }

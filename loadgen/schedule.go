@@ -179,6 +179,19 @@ func (p *poisson) next() (time.Duration, bool) {
 	return time.Duration(p.at), true
 }
 
+// peakRate is the highest of o's rate.
+func peakRate(o *Open) float64 {
+	switch {
+	case o.Sine != nil:
+		return float64(o.Sine.Mean + o.Sine.Amplitude)
+	case o.Poisson != nil:
+		return float64(o.Poisson.Rate)
+	case o.Ramp != nil:
+		return float64(max(o.Ramp.From, o.Ramp.To))
+	}
+	return float64(o.Rate)
+}
+
 // meanRate is the average of o's rate over a duration, or over count requests.
 func meanRate(o *Open, duration time.Duration, count int64) float64 {
 	switch {

@@ -73,17 +73,11 @@ func dialSocket(ctx context.Context, d *dialer, addr netip.AddrPort, deadline cl
 }
 
 func newSocket(d *dialer, addr netip.AddrPort) (*socket, error) {
-	s := &socket{remote: addr}
-	family := s.addr.set(addr)
-	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	fd, sa, err := openSocket(d, addr)
 	if err != nil {
-		return nil, os.NewSyscallError("socket", err)
-	}
-	if err := s.begin(d, fd); err != nil {
-		unix.Close(fd)
 		return nil, err
 	}
-	s.file = os.NewFile(uintptr(fd), "tcp")
+	s := &socket{remote: addr, addr: sa, file: os.NewFile(uintptr(fd), "tcp")}
 	if s.raw, err = s.file.SyscallConn(); err != nil {
 		s.file.Close()
 		return nil, err
@@ -92,8 +86,26 @@ func newSocket(d *dialer, addr netip.AddrPort) (*socket, error) {
 	return s, nil
 }
 
-// begin sets the socket's options and begins to connect it.
-func (s *socket) begin(d *dialer, fd int) error {
+// openSocket makes a socket with d's options and begins to connect it to addr,
+// which it also returns as the kernel reads it.
+func openSocket(d *dialer, addr netip.AddrPort) (fd int, sa sockaddr, err error) {
+	family := sa.set(addr)
+	if fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0); err != nil {
+		return -1, sa, os.NewSyscallError("socket", err)
+	}
+	if err := d.prepare(fd); err != nil {
+		unix.Close(fd)
+		return -1, sa, err
+	}
+	if errno := sa.connect(uintptr(fd)); errno != 0 && errno != unix.EINPROGRESS && errno != unix.EINTR {
+		unix.Close(fd)
+		return -1, sa, os.NewSyscallError("connect", errno)
+	}
+	return fd, sa, nil
+}
+
+// prepare sets a socket's options.
+func (d *dialer) prepare(fd int) error {
 	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
 		return os.NewSyscallError("setsockopt", err)
 	}
@@ -114,9 +126,6 @@ func (s *socket) begin(d *dialer, fd int) error {
 		if _, _, errno := unix.RawSyscall(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(&local.storage)), local.size); errno != 0 {
 			return os.NewSyscallError("bind", errno)
 		}
-	}
-	if errno := s.addr.connect(uintptr(fd)); errno != 0 && errno != unix.EINPROGRESS && errno != unix.EINTR {
-		return os.NewSyscallError("connect", errno)
 	}
 	return nil
 }
@@ -320,14 +329,18 @@ func (s *socket) Close() error { return s.file.Close() }
 // LocalAddr implements net.Conn; it is asked for in errors only.
 func (s *socket) LocalAddr() net.Addr {
 	addr := &net.TCPAddr{}
-	_ = s.raw.Control(func(fd uintptr) { // a closed one has none
-		switch sa, _ := unix.Getsockname(int(fd)); sa := sa.(type) {
-		case *unix.SockaddrInet4:
-			addr.IP, addr.Port = sa.Addr[:], sa.Port
-		case *unix.SockaddrInet6:
-			addr.IP, addr.Port = sa.Addr[:], sa.Port
-		}
-	})
+	_ = s.raw.Control(func(fd uintptr) { addr = localAddr(int(fd)) }) // a closed one has none
+	return addr
+}
+
+func localAddr(fd int) *net.TCPAddr {
+	addr := &net.TCPAddr{}
+	switch sa, _ := unix.Getsockname(fd); sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		addr.IP, addr.Port = sa.Addr[:], sa.Port
+	case *unix.SockaddrInet6:
+		addr.IP, addr.Port = sa.Addr[:], sa.Port
+	}
 	return addr
 }
 

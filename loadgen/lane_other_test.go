@@ -1,0 +1,6 @@
+//go:build !linux
+
+package loadgen
+
+// newLoopClient makes a client of a loop, which there is on Linux only.
+var newLoopClient maker
