@@ -76,10 +76,6 @@ func (c *httpClient) do(q *request, deadline clock.Time, o *outcome) {
 	o.begin(q)
 	reused := c.reusable()
 	answered, err := c.exchange(q, deadline, o)
-	if err == errStale {
-		reused = false
-		answered, err = c.exchange(q, deadline, o)
-	}
 	if err != nil && reused && !answered && c.engine.retry && q.idempotent && lost(err) {
 		o.retried = true
 		_, err = c.exchange(q, deadline, o)
@@ -97,8 +93,8 @@ func lost(err error) bool {
 // closed it or said something unasked. Over TLS only an end counts: what has
 // come may be a session ticket.
 func (c *httpClient) reusable() bool {
-	if c.conn == nil || c.direct() {
-		return c.conn != nil
+	if c.conn == nil {
+		return false
 	}
 	p := &c.wire.peeker
 	if c.wire.peek() && !p.end && (p.idle || c.engine.tls != nil) {
@@ -107,10 +103,6 @@ func (c *httpClient) reusable() bool {
 	c.drop()
 	return false
 }
-
-// direct tells whether requests are sent by the connection's next read, which
-// looks at it before.
-func (c *httpClient) direct() bool { return direct && c.conn == net.Conn(c.wire) }
 
 // exchange sends q on the connection, or on a new one, and reads the answer. It
 // tells whether a byte of an answer came. After an error there is no
@@ -121,8 +113,7 @@ func (c *httpClient) exchange(q *request, deadline clock.Time, o *outcome) (answ
 			c.drop()
 		}
 	}()
-	fresh := c.conn == nil
-	if fresh {
+	if c.conn == nil {
 		if err := c.connect(deadline); err != nil {
 			return false, err
 		}
@@ -136,16 +127,9 @@ func (c *httpClient) exchange(q *request, deadline clock.Time, o *outcome) (answ
 	reader := c.reply.reader
 	before := reader.Received()
 	c.wire.first = 0
-	var n int
-	var writeErr error
-	direct := c.direct()
-	if direct {
-		c.wire.pend(q.raw, fresh)
-	} else {
-		n, writeErr = c.conn.Write(q.raw)
-		if c.engine.observed {
-			o.written = clock.Now()
-		}
+	n, writeErr := c.conn.Write(q.raw)
+	if c.engine.observed {
+		o.written = clock.Now()
 	}
 	if writeErr != nil && !lost(writeErr) {
 		o.out += int64(n)
@@ -154,9 +138,6 @@ func (c *httpClient) exchange(q *request, deadline clock.Time, o *outcome) (answ
 	// A server may answer and close before it has read the whole request.
 	c.reply.expect(q, o)
 	err = c.reply.read()
-	if direct {
-		n, o.written, writeErr = c.wire.asked()
-	}
 	o.out += int64(n)
 	if c.engine.observed {
 		o.first = c.wire.first

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"runtime"
 	"strings"
 	"syscall"
@@ -483,4 +484,34 @@ func TestVia(t *testing.T) {
 	if _, err := (Connect{Via: "nowhere"}).dialer(e); err == nil {
 		t.Error("an address without a port was taken")
 	}
+}
+
+// A host with several addresses is reached by the one that answers, which is
+// tried first from then on.
+func TestAnotherAddress(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs more than one address on loopback")
+	}
+	for name, play := range map[string]func(*httpEngine, *request) outcome{"loop": playByLoop, "goroutine": playByClient} {
+		t.Run(name, func(t *testing.T) {
+			engine, q := newTestEngine(t, serve(t, always(answer)), Request{}, nil)
+			good := engine.dialer.last.Load().addrs[0]
+			nobody := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.9"), good.Port())
+			engine.dialer.last.Store(&resolved{addrs: []netip.AddrPort{nobody, good, nobody}})
+			if o := play(engine, q); o.cause != CauseNone || engine.dialer.lucky.Load() != 1 {
+				t.Errorf("%v: %s; address %d", o.cause, o.explain(), engine.dialer.lucky.Load())
+			}
+			engine.dialer.last.Store(&resolved{addrs: []netip.AddrPort{nobody, nobody}})
+			if o := play(engine, q); o.cause != CauseRefused || !strings.Contains(o.explain(), nobody.String()) {
+				t.Errorf("%v: %s", o.cause, o.explain())
+			}
+		})
+	}
+}
+
+func playByClient(e *httpEngine, q *request) (o outcome) {
+	c := e.newClient()
+	defer c.close()
+	c.do(q, clock.Now().Add(20*time.Second), &o)
+	return o
 }

@@ -8,17 +8,23 @@
 // of their own, and open load records how late it was.
 //
 // Where the time goes: of a request on a kept connection, against a server on
-// another processor, seven tenths are spent in the kernel's read and write, and of
-// one on a new connection four fifths in making and ending it. What was worth
-// saving was calls: on Linux a socket is made without package net, which asks for
-// both addresses and starts a goroutine to watch every connect, and one visit to
-// the poller looks at the connection, sends the request and waits for the answer,
-// so that no read finds nothing (socket_linux.go). Goroutines, parsing and
-// recording share the rest. BenchmarkPeers measures it beside other generators.
+// another processor, three quarters are spent in the kernel, nearly all of it in
+// write, which on loopback also carries the request to the server's socket, and in
+// read; of one on a new connection four fifths, in making and ending it. What was
+// worth saving was everything between: on Linux a few loops serve all connections
+// (loop_linux.go), each with one goroutine that waits for whatever can be done, so
+// that no goroutine is switched to for an answer, no timer is set for a deadline,
+// and no call finds nothing but the look at a kept connection before it is used
+// again, a twenty-fifth of the whole, which tells a server that has gone from one
+// that loses requests. Parsing takes a tenth, recording a twentieth.
+// BenchmarkPeers measures it beside other generators.
 //
 // Start reading at [Generator], which plays one [Stream] and ends with a
-// [Recording]. The two models are in closed.go and dispatch.go, the engine
-// behind them in engine.go and client.go, and what is recorded in shard.go. The
-// prober is a process of its own: [RunProber] is what it runs, [StartProber] starts
-// it, and its probes are folded in probefold.go.
+// [Recording]. Its two models exist twice: for loops in loopclosed_linux.go and
+// loopopen_linux.go, whose connections are the lanes of lane_linux.go; and in
+// closed.go and dispatch.go with a goroutine for each connection, behind the
+// engines of engine.go, for TLS, HTTP/2, tunnels and other systems. Answers are
+// read and judged in reply.go, and recorded in shard.go. The prober is a process
+// of its own: [RunProber] is what it runs, [StartProber] starts it, and its probes
+// are folded in probefold.go.
 package loadgen

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -61,6 +62,10 @@ const (
 	stepReceive
 	stepDone
 )
+
+// errStale says that a kept connection had ended, or spoken unasked, before the
+// request was sent on it.
+var errStale = errors.New("the kept connection had ended")
 
 // maxReads bounds what one lane may read while others wait.
 const maxReads = 16

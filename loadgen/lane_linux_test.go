@@ -1,7 +1,9 @@
 package loadgen
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/hachaos/hachaos/loadgen/clock"
 )
@@ -18,14 +20,32 @@ type loopClient struct {
 func newLoopClient(t *testing.T, url string, r Request) (testClient, *request) {
 	t.Helper()
 	engine, q := newTestEngine(t, url, r, nil)
-	l, err := newLoop(t.Context(), engine.dialer, laneFlags{keepalive: true})
+	c, err := engine.newLoopClient(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &loopClient{loop: l, lane: l.newLane()}
-	l.source = c
 	t.Cleanup(c.close)
 	return c, q
+}
+
+func (e *httpEngine) newLoopClient(ctx context.Context) (*loopClient, error) {
+	l, err := newLoop(ctx, e.dialer, laneFlags{keepalive: e.keepalive})
+	if err != nil {
+		return nil, err
+	}
+	c := &loopClient{loop: l, lane: l.newLane()}
+	l.source = c
+	return c, nil
+}
+
+func playByLoop(e *httpEngine, q *request) (o outcome) {
+	c, err := e.newLoopClient(e.ctx)
+	if err != nil {
+		return outcome{cause: CauseOther, err: err}
+	}
+	defer c.close()
+	c.do(q, clock.Now().Add(20*time.Second), &o)
+	return o
 }
 
 func (c *loopClient) do(q *request, deadline clock.Time, o *outcome) {

@@ -27,19 +27,24 @@ func (g *Generator) loops() []*loop {
 		count = int(peakRate(g.stream.Open) / ratePerLoop)
 		count = min(count+1, g.stream.Open.Senders)
 	}
-	count = max(1, min(count, runtime.GOMAXPROCS(0)))
+	loops, err := e.newLoops(g.ctx, max(1, min(count, runtime.GOMAXPROCS(0))))
+	if err != nil {
+		return nil
+	}
+	return loops
+}
+
+func (e *httpEngine) newLoops(ctx context.Context, count int) ([]*loop, error) {
 	loops := make([]*loop, count)
 	for i := range loops {
-		l, err := newLoop(g.ctx, e.dialer, laneFlags{keepalive: e.keepalive, observed: e.observed})
+		l, err := newLoop(ctx, e.dialer, laneFlags{keepalive: e.keepalive, observed: e.observed})
 		if err != nil {
-			for _, l := range loops[:i] {
-				l.close()
-			}
-			return nil
+			all(loops[:i], (*loop).close)
+			return nil, err
 		}
 		loops[i] = l
 	}
-	return loops
+	return loops, nil
 }
 
 // runLoops plays the stream.

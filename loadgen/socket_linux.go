@@ -28,30 +28,12 @@ type socket struct {
 	remote netip.AddrPort
 	addr   sockaddr
 
-	// Arguments and results of the functions below, which are made once so that
+	// Arguments and results of what the poller calls, which is made once so that
 	// a call allocates nothing.
-	buffer   []byte
-	n        int
-	errno    syscall.Errno
-	reading  func(fd uintptr) bool
-	asking   func(fd uintptr) bool
-	question question
-}
-
-// direct tells whether a connection can send and await an answer in one call.
-const direct = true
-
-// question is what [socket.ask] sends before it reads.
-type question struct {
-	request []byte
-	out     int           // bytes of it that were sent
-	errno   syscall.Errno // why not all of them
-	err     error         // the same, in words
-	asked   bool
-	fresh   bool       // what comes before the request is the answer all the same
-	stale   bool       // the connection had ended, or spoken, before it was asked
-	stamp   bool       // note when it was sent
-	written clock.Time // then
+	buffer  []byte
+	n       int
+	errno   syscall.Errno
+	reading func(fd uintptr) bool
 }
 
 type sockaddr struct {
@@ -82,7 +64,10 @@ func newSocket(d *dialer, addr netip.AddrPort) (*socket, error) {
 		s.file.Close()
 		return nil, err
 	}
-	s.makeCalls()
+	s.reading = func(fd uintptr) bool {
+		s.n, s.errno = transfer(unix.SYS_READ, fd, s.buffer)
+		return s.errno != unix.EAGAIN
+	}
 	return s, nil
 }
 
@@ -192,99 +177,6 @@ func zoneIndex(zone string) uint32 {
 	return 0
 }
 
-// makeCalls makes the functions that the poller calls.
-func (s *socket) makeCalls() {
-	s.reading = func(fd uintptr) bool {
-		s.n, s.errno = transfer(unix.SYS_READ, fd, s.buffer)
-		return s.errno != unix.EAGAIN
-	}
-	s.asking = func(fd uintptr) bool {
-		if !s.question.asked {
-			return s.send(fd)
-		}
-		return s.reading(fd)
-	}
-}
-
-// send looks at the connection, sends the question, and returns false to wait
-// for its answer. The poller forgot what it knew before it called: whatever
-// comes after this look wakes it.
-func (s *socket) send(fd uintptr) bool {
-	q := &s.question
-	q.asked = true
-	var b [1]byte
-	_, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&b[0])), 1, unix.MSG_PEEK|unix.MSG_DONTWAIT, 0, 0)
-	spoke := errno != unix.EAGAIN && errno != unix.EINTR
-	if spoke && !q.fresh {
-		q.stale = true
-		return true
-	}
-	q.out, q.errno = transfer(unix.SYS_WRITE, fd, q.request)
-	if q.stamp {
-		q.written = clock.Now()
-	}
-	if q.out < len(q.request) {
-		return true
-	}
-	return spoke && s.reading(fd)
-}
-
-// ask sends what was given to [wire.pend] and reads the beginning of the answer,
-// without a call that finds nothing there yet.
-func (w *wire) ask(b []byte) (int, error) {
-	s := w.socket
-	q := &s.question
-	s.buffer, w.pending = b, false
-	err := s.raw.Read(s.asking)
-	for err != nil && !q.asked && w.early(err) {
-		// An earlier request's deadline struck before this one was sent.
-		err = s.raw.Read(s.asking)
-	}
-	s.buffer = nil
-	switch {
-	case err != nil && w.early(err):
-		return w.Read(b) // it was asked
-	case err != nil:
-		return 0, s.failure("read", err)
-	case q.stale:
-		return 0, errStale
-	case q.out < len(q.request):
-		if q.errno == 0 || q.errno == unix.EAGAIN {
-			n, err := w.Write(q.request[q.out:])
-			q.out += n
-			q.err = err
-		} else {
-			q.err = s.failure("write", os.NewSyscallError("write", q.errno))
-		}
-		return w.Read(b) // it may have answered all the same
-	}
-	return s.read()
-}
-
-// pend lets the next Read send b first. fresh says that nothing was sent on the
-// connection before.
-func (w *wire) pend(b []byte, fresh bool) {
-	w.pending = true
-	w.socket.question = question{request: b, fresh: fresh, stamp: w.stamp}
-}
-
-// asked tells what became of what was given to pend.
-func (w *wire) asked() (n int, written clock.Time, err error) {
-	q := &w.socket.question
-	return q.out, q.written, q.err
-}
-
-// read returns what the last call has read.
-func (s *socket) read() (int, error) {
-	switch {
-	case s.errno != 0:
-		return 0, s.failure("read", os.NewSyscallError("read", s.errno))
-	case s.n == 0:
-		return 0, io.EOF
-	}
-	return s.n, nil
-}
-
 func (s *socket) failure(op string, err error) error {
 	return &net.OpError{Op: op, Net: "tcp", Source: s.LocalAddr(), Addr: s.RemoteAddr(), Err: err}
 }
@@ -297,10 +189,15 @@ func (s *socket) Read(b []byte) (int, error) {
 	s.buffer = b
 	err := s.raw.Read(s.reading)
 	s.buffer = nil
-	if err != nil {
+	switch {
+	case err != nil:
 		return 0, s.failure("read", err)
+	case s.errno != 0:
+		return 0, s.failure("read", os.NewSyscallError("read", s.errno))
+	case s.n == 0:
+		return 0, io.EOF
 	}
-	return s.read()
+	return s.n, nil
 }
 
 // Write implements net.Conn.

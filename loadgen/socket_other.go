@@ -19,9 +19,6 @@ type socket struct {
 	raw syscall.RawConn
 }
 
-// direct tells whether a connection can send and await an answer in one call.
-const direct = false
-
 // dialSocket connects to addr by the deadline.
 func dialSocket(ctx context.Context, d *dialer, addr netip.AddrPort, deadline clock.Time) (*socket, error) {
 	nd := net.Dialer{KeepAlive: -1, Deadline: time.Now().Add(deadline.Sub(clock.Now()))}
@@ -46,11 +43,3 @@ func dialSocket(ctx context.Context, d *dialer, addr netip.AddrPort, deadline cl
 	}
 	return &socket{tcp, raw}, nil
 }
-
-// What follows is never called where nothing is direct.
-
-func (*wire) pend([]byte, bool) {}
-
-func (*wire) ask([]byte) (int, error) { return 0, errStale }
-
-func (*wire) asked() (n int, written clock.Time, err error) { return 0, 0, nil }

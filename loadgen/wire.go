@@ -19,12 +19,7 @@ type wire struct {
 	peeker   peeker
 	stamp    bool       // note in first when the next byte comes
 	first    clock.Time // 0: none has come since it was set to 0
-	pending  bool       // the next Read sends first; see pend
 }
-
-// errStale says that a kept connection had ended, or spoken unasked, before the
-// request was sent on it.
-var errStale = errors.New("the kept connection had ended")
 
 func newWire(conn *socket) *wire { return &wire{socket: conn} }
 
@@ -50,13 +45,7 @@ func (w *wire) early(err error) bool {
 
 func (w *wire) Read(b []byte) (int, error) {
 	for {
-		var n int
-		var err error
-		if w.pending {
-			n, err = w.ask(b)
-		} else {
-			n, err = w.socket.Read(b)
-		}
+		n, err := w.socket.Read(b)
 		if err == nil || n > 0 || !w.early(err) {
 			if w.stamp && w.first == 0 {
 				w.first = clock.Now()

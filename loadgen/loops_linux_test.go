@@ -1,0 +1,74 @@
+package loadgen
+
+import (
+	"io"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hachaos/hachaos/loadgen/clock"
+)
+
+// Loops that share an open load send each of its requests once, when it is due.
+func TestLoopsShareOneSchedule(t *testing.T) {
+	const count = 503
+	var mu sync.Mutex
+	var starts []time.Duration
+	g := newGenerator(t, Options{
+		URL: serve(t, always(answer)), Epoch: clock.Now().Add(100 * time.Millisecond),
+		Stream: Stream{Open: &Open{Rate: 1000, Senders: 7}, Count: count},
+		Observe: func(_ int, r *Result) {
+			mu.Lock()
+			defer mu.Unlock()
+			starts = append(starts, r.Start)
+		},
+	})
+	loops, err := g.engine.(*httpEngine).newLoops(g.ctx, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.runLoops(t.Context(), loops)
+	rec := g.Recording()
+	mustAddUp(t, rec)
+	slices.Sort(starts)
+	if rec.OK != count || len(starts) != count {
+		t.Fatalf("%d good, %d observed", rec.OK, len(starts))
+	}
+	for i, at := range starts {
+		if want := time.Duration(i) * time.Millisecond; at != want {
+			t.Fatalf("request %d was due at %v, not %v", i, at, want)
+		}
+	}
+}
+
+// Clients whose connections are refused at once do not keep a loop from the end.
+func TestLoopIsNotHeldByFailures(t *testing.T) {
+	var pause = seconds(0)
+	rec := play(t, Options{URL: refusing(t), Stream: Stream{Closed: &Closed{Concurrency: 3}, FailurePause: &pause, Duration: seconds(0.2)}})
+	if rec.Failures[CauseRefused] < 3 || rec.OK != 0 {
+		t.Errorf("%v", rec.Failures)
+	}
+}
+
+// An answer that comes byte by byte is read like any other, and one lane that is
+// given one does not hold the others.
+func TestLoopReadsAnswersInPieces(t *testing.T) {
+	const chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Worker: 7\r\n\r\n2\r\nhi\r\n0\r\nX-End: 1\r\n\r\n"
+	rec := play(t, Options{Stream: Stream{Closed: &Closed{Concurrency: 3, Keepalive: true}, Count: 30, Requests: []Request{{Expect: Expect{Body: "hi"}}}}, URL: serve(t, func(c *net.TCPConn, n int) {
+		for {
+			if _, ok := readRequest(c); !ok {
+				return
+			}
+			for i := range len(chunked) {
+				if _, err := io.WriteString(c, chunked[i:i+1]); err != nil {
+					return
+				}
+			}
+		}
+	})})
+	if rec.OK != 30 || rec.Workers["7"] != 30 || rec.BytesIn != 30*int64(len(chunked)) {
+		t.Errorf("%d good, %d bytes, %v", rec.OK, rec.BytesIn, rec.Examples)
+	}
+}
