@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hachaos/hachaos/chaos"
+	"github.com/hachaos/hachaos/targets/backend"
 	"github.com/hachaos/hachaos/targets/proc"
 )
 
@@ -144,6 +145,7 @@ func (w *watch) end() GuardReport {
 	}
 	w.sweep(&report)
 	for _, folder := range w.folders {
+		backend.Release(folder)
 		if err := os.RemoveAll(folder); err != nil {
 			report.Errors = append(report.Errors, err.Error())
 		}

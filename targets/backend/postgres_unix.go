@@ -53,22 +53,50 @@ func closedTo(uid, gid int, path string) string {
 }
 
 // sweep ends what is left of a server whose first process has ended, and
-// removes the shared memory that a killed one leaves behind, which outlives
-// every process.
+// removes the shared memory that a killed one leaves behind.
 func sweep(dir string) {
 	endWithin(dir)
-	text, err := os.ReadFile(filepath.Join(dir, "postmaster.pid"))
+	freeMemory(filepath.Join(dir, "postmaster.pid"))
+}
+
+// Release frees what servers that were killed have left outside of a run's
+// folder, where no process's end frees it: PostgreSQL's shared memory. It is for
+// who ended them in place of [Backend.Stop], before the folder is removed.
+func Release(folder string) {
+	files, _ := filepath.Glob(filepath.Join(escape(folder), "*", "*", "postmaster.pid")) // of the folders of each dependency's servers
+	for _, file := range files {
+		freeMemory(file)
+	}
+}
+
+// escape lets a path stand for itself in a pattern.
+func escape(path string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+}
+
+// freeMemory removes the shared memory that a server's lock file tells of. A
+// server that ended by itself has taken both away.
+func freeMemory(lockFile string) {
+	text, err := os.ReadFile(lockFile)
 	if err != nil {
-		return // it took it away itself, and the memory too
+		return
 	}
 	lines := strings.Split(string(text), "\n")
 	if len(lines) < 7 {
 		return
 	}
 	// "key id"
-	if fields := strings.Fields(lines[6]); len(fields) == 2 {
-		if id, err := strconv.Atoi(fields[1]); err == nil {
-			_, _ = unix.SysvShmCtl(id, unix.IPC_RMID, nil) // it may be gone
-		}
+	fields := strings.Fields(lines[6])
+	if len(fields) != 2 {
+		return
+	}
+	id, err := strconv.Atoi(fields[1])
+	if err != nil {
+		return
+	}
+	// What is in use is a stranger's, who was given the number since.
+	var s unix.SysvShmDesc
+	if _, err := unix.SysvShmCtl(id, unix.IPC_STAT, &s); err == nil && s.Nattch == 0 {
+		_, _ = unix.SysvShmCtl(id, unix.IPC_RMID, nil) // somebody else may have
 	}
 }

@@ -1,0 +1,44 @@
+//go:build linux || darwin
+
+package scenarios
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// PostgreSQL's shared memory outlives processes that the guard kills.
+func TestGuardFreesSharedMemory(t *testing.T) {
+	id, err := unix.SysvShmGet(unix.IPC_PRIVATE, 56, unix.IPC_CREAT|0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = unix.SysvShmCtl(id, unix.IPC_RMID, nil) })
+	folder := t.TempDir()
+	dir := filepath.Join(folder, "dependency-db", "node-1")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	lock := strings.Repeat("line\n", 6) + fmt.Sprintf("  851968 %9d\n", id)
+	if err := os.WriteFile(filepath.Join(dir, "postmaster.pid"), []byte(lock), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g, err := StartGuard(guardCommand(t), "shared-memory")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Folder(folder); err != nil {
+		t.Fatal(err)
+	}
+	if report, err := g.Dismiss(); err != nil || len(report.Errors) > 0 {
+		t.Errorf("report %+v, error %v", report, err)
+	}
+	if _, err := unix.SysvShmCtl(id, unix.IPC_STAT, new(unix.SysvShmDesc)); err == nil {
+		t.Error("the shared memory is still there")
+	}
+}
