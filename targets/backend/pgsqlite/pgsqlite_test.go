@@ -145,6 +145,50 @@ func TestOrdinaryThings(t *testing.T) {
 	}
 }
 
+func TestWhatIsNotSupportedIsSaid(t *testing.T) {
+	for name, mode := range map[string]pgx.QueryExecMode{"exec": pgx.QueryExecModeExec, "simple": pgx.QueryExecModeSimpleProtocol} {
+		_, primary, _ := open(t)
+		ctx := t.Context()
+		c := connect(t, primary, mode)
+		if _, err := c.Exec(ctx, schema); err != nil {
+			t.Fatal(err)
+		}
+		for statement, want := range map[string]string{
+			"COPY items TO STDOUT":                        "COPY is not supported",
+			"copy items from stdin":                       "COPY is not supported",
+			"SELECT name FROM items WHERE id = ANY($1)":   "arrays are not supported",
+			"SELECT ARRAY[1, 2]":                          "arrays are not supported",
+			"CREATE TABLE a (tags text[])":                "arrays are not supported",
+			"SELECT array_agg(id) FROM items":             "arrays are not supported",
+			"SELECT relname FROM pg_catalog.pg_class":     "the system's catalogs (\\d in psql) are not supported",
+			"SELECT table_name FROM INFORMATION_SCHEMA.x": "the system's catalogs",
+			"CREATE TYPE mood AS ENUM ('sad')":            "only tables, views, indexes and triggers can be created",
+			"CREATE OR REPLACE FUNCTION f() RETURNS int":  "only tables",
+			"DECLARE c CURSOR FOR SELECT 1":               "cursors are not supported",
+			"NOTIFY a":                                    "this statement is not supported",
+		} {
+			var args []any
+			if strings.Contains(statement, "$1") {
+				args = []any{[]int64{1}}
+			}
+			if _, err := c.Exec(ctx, statement, args...); code(err) != "0A000" || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "mode: local") {
+				t.Errorf("%s: %s: %v", name, statement, err)
+			}
+		}
+		for _, statement := range []string{"SELEC 1", "SELECT generate_series(1, 3)"} {
+			if _, err := c.Exec(ctx, statement); err == nil || !strings.Contains(err.Error(), "is SQLite behind PostgreSQL's protocol") {
+				t.Errorf("%s: %s: %v", name, statement, err)
+			}
+		}
+		// What only looks like it passes.
+		for _, statement := range []string{"SELECT 'copy ANY(x) ARRAY[1] pg_class'", `SELECT 1 AS "any (pg_type)"`, "SELECT many FROM (SELECT 1 AS many)"} {
+			if _, err := c.Exec(ctx, statement); err != nil {
+				t.Errorf("%s: %s: %v", name, statement, err)
+			}
+		}
+	}
+}
+
 func TestTransactions(t *testing.T) {
 	_, primary, _ := open(t)
 	ctx := t.Context()

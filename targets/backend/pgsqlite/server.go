@@ -5,7 +5,7 @@
 // CONFLICT and RETURNING, parameters, transactions, and the types integer,
 // text, timestamptz, bytea, boolean, double precision and json. It is no
 // PostgreSQL: there is one writer at a time, and what SQLite cannot do is an
-// error. A second, read-only address plays the replica. Start reading at
+// error that says so (unsupported.go). A second, read-only address plays the replica. Start reading at
 // [Open]; a statement's way is session.go, what is translated is translate.go.
 package pgsqlite
 

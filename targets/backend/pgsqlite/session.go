@@ -43,6 +43,9 @@ func (d *side) parse(ctx context.Context, q wire.Query) (wire.PreparedStatements
 		return nil, coded(errors.New("cannot insert multiple commands into a prepared statement"), codes.Syntax)
 	}
 	t := translate(statements[0], d.readOnly)
+	if err := t.refuse(); err != nil {
+		return nil, s.fail(err)
+	}
 	columns, err := s.describe(ctx, t)
 	if err != nil {
 		return nil, s.fail(err)
@@ -120,6 +123,9 @@ func (s *session) run(ctx context.Context, t statement, columns wire.Columns, va
 	}
 	if s.readOnly && t.writes() {
 		return nil, s.fail(coded(fmt.Errorf("cannot execute %s in a read-only transaction", t.verb), codes.ReadOnlySQLTransaction))
+	}
+	if err := t.refuse(); err != nil {
+		return nil, s.fail(err)
 	}
 	conn, release := s.reader()
 	defer release()
@@ -230,9 +236,13 @@ func translateError(err error) error {
 		return err
 	}
 	for _, s := range sqlStates {
-		if strings.Contains(err.Error(), s.message) {
-			return coded(err, s.code)
+		if !strings.Contains(err.Error(), s.message) {
+			continue
 		}
+		if s.code == codes.Syntax || s.code == codes.UndefinedFunction {
+			err = fmt.Errorf("%w (%s)", err, instead)
+		}
+		return coded(err, s.code)
 	}
 	return coded(err, codes.Internal)
 }
