@@ -56,6 +56,30 @@ func TestLibraryIsValid(t *testing.T) {
 	}
 }
 
+// What shows the cluster is to be seen in two minutes, half a second included for
+// the start and the end of each run.
+func TestClusterScenariosAreShort(t *testing.T) {
+	var sum time.Duration
+	for _, name := range []string{
+		"kill-modes", "reload-modes", "memory-restart", "crash-loop", "hung-worker", "hung-worker-liveness",
+		"master-kill-passive", "master-kill-active", "sticky", "proxy-retry", "drain-no-delay", "drain-delay",
+		"slow-worker", "weights", "backup", "broadcast", "overload", "overload-limited",
+	} {
+		variants, err := LoadAll(name, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range variants {
+			duration, _ := s.Duration()
+			sum += s.Warmup.Std() + duration + 500*time.Millisecond
+		}
+	}
+	t.Log(sum)
+	if sum >= 110*time.Second { // some end later, with requests that are on their way
+		t.Errorf("they take %v", sum)
+	}
+}
+
 func TestSourceKnowsOnlyTheLibrary(t *testing.T) {
 	if data, err := Source("steady"); err != nil || !strings.HasPrefix(string(data), "name: steady\n") {
 		t.Errorf("got %q, %v", data, err)

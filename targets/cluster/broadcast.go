@@ -52,6 +52,7 @@ func (m *master) broadcast(ctx context.Context, ask source) {
 			for w := range m.living {
 				m.inform(w.member)
 			}
+			m.show(Change{State: Serving, What: "one query tells all workers the number of users"})
 		})
 		select {
 		case <-tick.C:

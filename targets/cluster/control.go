@@ -187,8 +187,13 @@ func (m *master) announce(format string, args ...any) {
 }
 
 func (m *master) tell(c Change) {
+	m.Log.Info(c.What, "ready", m.countReady())
+	m.show(c)
+}
+
+// show tells watchers alone.
+func (m *master) show(c Change) {
 	c.At, c.Ready = clock.Now(), m.countReady()
-	m.Log.Info(c.What, "ready", c.Ready)
 	for w := range m.watchers {
 		select {
 		case w.changes <- c:

@@ -344,10 +344,11 @@ func (h *handoff) close() {
 	for h.queue.len() > 0 {
 		h.queue.pop().close()
 	}
-	for _, w := range h.hands {
-		w.close()
-	}
+	hands := slices.Clone(h.hands)
 	h.mu.Unlock()
+	for _, w := range hands {
+		w.close() // it waits for who hears from it, who may wait for the lock
+	}
 	h.wg.Wait()
 	h.ln.Close() // if it never was open
 	h.silent.close()

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hachaos/hachaos/loadgen/clock"
@@ -15,6 +16,11 @@ import (
 
 // ServeHTTP passes a request to a worker, unless it is for the master itself.
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if doubtful(r) {
+		w.Header().Set("Connection", "close")
+		http.Error(w, "malformed request", http.StatusBadRequest)
+		return
+	}
 	if len(r.TransferEncoding) > 0 || p.passes.Load() {
 		w.Header().Set("Connection", "close") // see screen
 	}
@@ -104,6 +110,23 @@ func via(major int) string {
 		return "2.0 hachaos"
 	}
 	return "1.1 hachaos"
+}
+
+// doubtful tells whether a request says something else than its worker would be
+// told: HTTP/2's fields can hold what a line of HTTP/1.1 cannot (RFC 9113 §8.2.1,
+// §8.3.1, §8.1.1), and net/http mends some of that in silence.
+func doubtful(r *http.Request) bool {
+	if strings.ContainsFunc(r.Host, func(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune(`/\?#@"<>`, c) }) {
+		return true
+	}
+	if r.ProtoMajor != 2 {
+		return false // see screen
+	}
+	if strings.ContainsFunc(r.RequestURI, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
+		return true
+	}
+	length := r.Header.Get("Content-Length")
+	return length != "" && length != strconv.FormatInt(r.ContentLength, 10)
 }
 
 func clientIP(r *http.Request) string {

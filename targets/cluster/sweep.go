@@ -47,6 +47,15 @@ type sweptConn struct {
 	closed atomic.Bool
 }
 
+// Pending tells whether the client has sent what was not read yet.
+func (c *sweptConn) Pending() bool {
+	saw := over
+	if raw, err := c.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { saw = look(int(fd)) }) // a closed one has nothing
+	}
+	return saw == readable
+}
+
 // Close implements [net.Conn].
 func (c *sweptConn) Close() error {
 	if !c.closed.Swap(true) {
