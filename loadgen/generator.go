@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -93,7 +92,6 @@ func New(o Options) (*Generator, error) {
 		q.index = i
 		g.requests = append(g.requests, weighted{q, r.Weight})
 	}
-	g.monitor.procs.Store(int64(runtime.GOMAXPROCS(0)))
 	g.ctx, g.abandon = context.WithCancel(context.Background())
 	config := engineConfig{endpoint: e, tls: o.TLS, connect: o.Connect, keepalive: keepalive, retry: true, observed: o.Observe != nil}
 	if o.HTTP2 {

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,15 +20,23 @@ const (
 // read and requests to be sent, and neither is the target's doing.
 type monitor struct {
 	exhausted atomic.Bool
-	procs     atomic.Int64 // processors that the sending may use
 
 	mu        sync.Mutex
 	since     clock.Time // from when processor time counts; 0: not begun
 	base, cpu time.Duration
+	threads   []*thread
+}
+
+// thread is one of the process's that can use one processor and no more, however
+// many there are.
+type thread struct {
+	read       func() time.Duration // its processor time so far
+	last, base time.Duration
 }
 
 // watch measures until done is closed. Processor time counts from epoch on.
 func (m *monitor) watch(epoch clock.Time, done <-chan struct{}) {
+	procs := runtime.GOMAXPROCS(0)
 	now, cpu := clock.Now(), processCPU()
 	next := now.Add(monitorEvery)
 	timer := time.NewTimer(monitorEvery)
@@ -45,10 +54,12 @@ func (m *monitor) watch(epoch clock.Time, done <-chan struct{}) {
 			m.finish(processCPU())
 			return
 		}
-		before, used, procs := now, cpu, time.Duration(m.procs.Load())
+		before, used := now, cpu
 		now, cpu = clock.Now(), processCPU()
+		busiest := m.busiest()
 		if wall := now.Sub(before); wall > monitorEvery/2 {
-			m.exhausted.Store(float64(cpu-used) > exhaustedAt*float64(wall*procs) || now.Sub(next) > starvedAt)
+			share := max(float64(cpu-used)/float64(procs), float64(busiest)) / float64(wall)
+			m.exhausted.Store(share > exhaustedAt || now.Sub(next) > starvedAt)
 		}
 		next = now.Add(monitorEvery)
 	}
@@ -59,7 +70,30 @@ func (m *monitor) begin(now clock.Time, cpu time.Duration) {
 	defer m.mu.Unlock()
 	if m.since == 0 {
 		m.since, m.base = now, cpu
+		for _, t := range m.threads {
+			t.base = t.read()
+		}
 	}
+}
+
+// add watches a thread, whose processor time read tells at any time.
+func (m *monitor) add(read func() time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := read()
+	m.threads = append(m.threads, &thread{read: read, last: now, base: now})
+}
+
+// busiest returns the most processor time that a thread used since it was last
+// asked.
+func (m *monitor) busiest() (most time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, t := range m.threads {
+		now := t.read()
+		most, t.last = max(most, now-t.last), now
+	}
+	return most
 }
 
 func (m *monitor) finish(cpu time.Duration) {
@@ -68,8 +102,8 @@ func (m *monitor) finish(cpu time.Duration) {
 	m.cpu = cpu
 }
 
-// used returns the processor time used up to now, and its share of what the
-// processors had that the sending may use.
+// used returns the processor time used up to now, and its share of what there was:
+// of the processors, or of the one that the busiest thread has.
 func (m *monitor) used(now clock.Time) (cpu time.Duration, share float64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -81,8 +115,13 @@ func (m *monitor) used(now clock.Time) (cpu time.Duration, share float64) {
 		end = processCPU()
 	}
 	cpu = end - m.base
-	if wall := now.Sub(m.since); wall > 0 {
-		share = min(1, cpu.Seconds()/(wall.Seconds()*float64(m.procs.Load())))
+	wall := now.Sub(m.since)
+	if wall <= 0 {
+		return cpu, 0
 	}
-	return cpu, share
+	share = float64(cpu) / float64(runtime.GOMAXPROCS(0))
+	for _, t := range m.threads {
+		share = max(share, float64(t.read()-t.base))
+	}
+	return cpu, min(1, share/float64(wall))
 }
