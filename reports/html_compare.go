@@ -109,5 +109,5 @@ func practiceTable(r *Report) htmlTable {
 		mark := map[PracticeState]string{Shown: "✔ ", NotShown: "✘ "}[p.State]
 		rows = append(rows, []string{clean(p.Name), mark + clean(string(p.State)), clean(p.Figure)})
 	}
-	return newHTMLTable("Practices of high availability", "llt", []string{"Practice", "This run has it", "Figure"}, rows)
+	return newHTMLTable("Practices of high availability", "llt", []string{"Practice", "In this run", "Figure"}, rows)
 }

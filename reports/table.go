@@ -52,6 +52,22 @@ func (t *text) table(header []string, align string, rows [][]string) {
 	}
 }
 
+// tableWidth is how many columns of a terminal a table takes.
+func tableWidth(header []string, rows [][]string) int {
+	sum := 1
+	for i, title := range header {
+		widest := width(title)
+		for _, row := range rows {
+			widest = max(widest, width(row[i]))
+		}
+		sum += widest
+		if i > 0 {
+			sum += 3
+		}
+	}
+	return sum
+}
+
 // BudgetText writes what an objective (0…1) allows in each window, as a table.
 func BudgetText(w io.Writer, objective float64, o TextOptions) error {
 	t := &text{color: o.Color, width: o.Width}

@@ -80,8 +80,23 @@ func (t *text) streams(loads []Load) {
 		}
 		rows = append(rows, append(row, gap, rate))
 	}
+	header := []string{"STREAM", "LOAD", "REQUESTS", "FAILED", "RETRIED", "AVAILABILITY", "P50", "P99", "MAX", "LONGEST GAP", "GOOD"}
 	t.gap()
-	t.table([]string{"STREAM", "LOAD", "REQUESTS", "FAILED", "RETRIED", "AVAILABILITY", "P50", "P99", "MAX", "LONGEST GAP", "GOOD"}, "lrrrrrrrrrr", rows)
+	if t.width > 0 && tableWidth(header, rows) > t.width {
+		const counts = 6 // columns, the name among them
+		split := func(row []string) (left, right []string) {
+			return row[:counts], append([]string{row[0]}, row[counts:]...)
+		}
+		left, right := make([][]string, len(rows)), make([][]string, len(rows))
+		for i, row := range rows {
+			left[i], right[i] = split(row)
+		}
+		head, tail := split(header)
+		t.table(head, "lrrrrr", left)
+		t.gap()
+		header, rows = tail, right
+	}
+	t.table(header, "lrrrrrrrrrr"[:len(header)], rows)
 	t.gap()
 }
 

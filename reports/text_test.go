@@ -134,6 +134,7 @@ func TestTextGolden(t *testing.T) {
 	runs := goldenRuns()
 	golden(t, "suite.txt", textOf(t, NewSuite(Fold(runs["pass"]), Fold(runs["outage-to-end"]), Fold(runs["error"])), TextOptions{}))
 	golden(t, "narrow.txt", textOf(t, Fold(runs["skipped"]), TextOptions{Width: 80}))
+	golden(t, "narrow-streams.txt", textOf(t, Fold(runs["streams"]), TextOptions{Width: 80}))
 	var b bytes.Buffer
 	if err := BudgetText(&b, 0.9995, TextOptions{}); err != nil {
 		t.Fatal(err)

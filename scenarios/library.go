@@ -3,6 +3,7 @@ package scenarios
 import (
 	"embed"
 	"fmt"
+	"io/fs"
 	"path"
 	"strings"
 )
@@ -68,12 +69,20 @@ func firstSentence(s string) string {
 // Source returns the file of a built-in scenario; an error if there is none of
 // that name.
 func Source(name string) ([]byte, error) {
+	data, err := builtIn(name)
+	if err == nil {
+		return data, nil
+	}
+	hint := "hachaos scenarios lists them"
+	if other := resembling(name); other != "" {
+		hint = "did you mean " + other + "?"
+	}
+	return nil, fmt.Errorf("no built-in scenario is named %q (%s)", name, hint)
+}
+
+func builtIn(name string) ([]byte, error) {
 	if name != path.Base(name) {
-		return nil, fmt.Errorf("no built-in scenario is named %q", name)
+		return nil, fs.ErrNotExist
 	}
-	data, err := library.ReadFile(libraryFile(name))
-	if err != nil {
-		return nil, fmt.Errorf("no built-in scenario is named %q", name)
-	}
-	return data, nil
+	return library.ReadFile(libraryFile(name))
 }

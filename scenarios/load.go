@@ -61,7 +61,7 @@ func LoadAll(name string, opts Options) ([]*Scenario, error) {
 		}
 		return loadAllBytes("stdin", data, opts)
 	}
-	if source, err := Source(name); err == nil {
+	if source, err := builtIn(name); err == nil {
 		return loadAllBytes(libraryFile(name), source, opts)
 	}
 	data, err := readFile(name)
@@ -174,10 +174,20 @@ func tooLarge(name string) error {
 }
 
 func notFound(name string) error {
-	for _, e := range Library() {
-		if levenshtein.ComputeDistance(name, e.Name) <= len(e.Name)/3 {
-			return fmt.Errorf("%s: no such file, and no built-in scenario of that name (did you mean %s?)", name, e.Name)
-		}
+	if other := resembling(name); other != "" {
+		return fmt.Errorf("%s: no such file, and no built-in scenario of that name (did you mean %s?)", name, other)
 	}
 	return fmt.Errorf("%s: no such file, and no built-in scenario of that name (hachaos scenarios lists them)", name)
+}
+
+// resembling returns the built-in scenario whose name is nearest to a misspelt
+// one; "" if none is near.
+func resembling(name string) string {
+	best, nearest := "", len(name)
+	for _, e := range Library() {
+		if d := levenshtein.ComputeDistance(name, e.Name); d <= len(e.Name)/3 && d < nearest {
+			best, nearest = e.Name, d
+		}
+	}
+	return best
 }

@@ -64,7 +64,7 @@ is wrong · 129, 130, 143 ended by a signal.`,
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return abUsage(err) })
 	benchFlags(cmd.Flags(), &o)
 	cmd.Flags().StringArrayVarP(&paths, "output", "o", nil, "write the report to `FILE`, in the format of its ending; .bin is every request as vegeta encodes it; - is standard output (repeatable)")
-	cmd.Flags().StringVar(&format, "format", "json", "format of -o -")
+	cmd.Flags().StringVar(&format, "format", "json", formatUsage())
 	return cmd
 }
 
@@ -72,7 +72,7 @@ func abUsage(err error) error { return exitError{exitAbUsage, err} }
 
 func runBench(cmd *cobra.Command, o *bench.Options, url string, paths []string, format string) error {
 	bins, rest := splitBins(paths)
-	outputs, err := parseOutputs(rest, format)
+	outputs, err := parseOutputs(withStdout(cmd, rest, false), format)
 	if err == nil && len(bins) > 0 {
 		err = writable(bins)
 	}

@@ -14,7 +14,7 @@ func budgetCommand() *cobra.Command {
 		Use:     "budget OBJECTIVE",
 		Short:   "Print what an objective allows a day, a week, a month, a quarter and a year",
 		Example: "  hachaos budget 99.95%",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments(1, 1, "name an objective, such as 99.95%"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			objective, err := units.ParseRatio(args[0])
 			if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"slices"
 
 	"github.com/hachaos/hachaos/reports"
 	"github.com/spf13/cobra"
@@ -24,15 +23,12 @@ stand on). Scenarios that differ are compared, and the differences named.`,
 		Example: `  hachaos compare before.json after.json
   hachaos compare before.json after.json --fail-if worse
   hachaos compare single.json cluster.json -o compare.html`,
-		Args: cobra.MinimumNArgs(1),
+		Args: arguments(1, 0, "name two reports or more: files that hachaos run -o report.json wrote"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if failIf != "" && failIf != "worse" {
 				return usageError(fmt.Errorf("--fail-if %s: the only condition is worse", failIf))
 			}
-			if asJSON && !slices.Contains(paths, "-") {
-				paths, format = append(paths, "-"), "json"
-			}
-			outputs, err := parseOutputs(paths, format)
+			outputs, err := parseOutputs(withStdout(cmd, paths, asJSON), format)
 			if err != nil {
 				return usageError(err)
 			}
@@ -59,7 +55,7 @@ stand on). Scenarios that differ are compared, and the differences named.`,
 	}
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&paths, "output", "o", nil, "write to `FILE`, in the format of its ending; - is standard output (repeatable)")
-	flags.StringVar(&format, "format", "json", "format of -o -")
+	flags.StringVar(&format, "format", "json", formatUsage())
 	flags.BoolVar(&asJSON, "json", false, "print the suite with its comparison as JSON: short for -o - --format json")
 	flags.StringVar(&failIf, "fail-if", "", "exit with 1 if a side is `worse` than the first one")
 	return cmd

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/hachaos/hachaos/reports"
@@ -32,7 +33,7 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errOut)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return reports.ExitPass
 	}
@@ -46,7 +47,7 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 	// What cobra itself complains of is the command line.
 	fmt.Fprintf(errOut, "hachaos: %v\n", err)
 	if !strings.Contains(err.Error(), "\n") {
-		fmt.Fprintln(errOut, "Run hachaos --help for the commands and their flags.")
+		fmt.Fprintf(errOut, "Run %s --help to see what there is.\n", cmd.CommandPath())
 	}
 	return reports.ExitUsage
 }
@@ -88,6 +89,9 @@ generator's own limits are in the figures · 129, 130, 143 ended by a signal.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return errors.New(parserOf.ReplaceAllString(err.Error(), ""))
+	})
 	root.SetVersionTemplate("hachaos {{.Version}}\n")
 	root.AddCommand(
 		runCommand(),
@@ -108,6 +112,26 @@ generator's own limits are in the figures · 129, 130, 143 ended by a signal.`,
 		probeCommand(),
 	)
 	return root
+}
+
+// parserOf matches what an error of a flag says of Go's parsers.
+var parserOf = regexp.MustCompile(`strconv\.\w+: parsing "[^"]*": `)
+
+// nameScenario says what a command needs that plays or checks scenarios.
+const nameScenario = "name a scenario: a file, - for standard input, or a built-in one (hachaos scenarios lists them)"
+
+// arguments bounds how many a command takes; most 0 is no bound. what says what
+// to do if there are too few.
+func arguments(least, most int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < least:
+			return errors.New(what)
+		case most > 0 && len(args) > most:
+			return fmt.Errorf("%s takes one argument: what is %q?", cmd.Name(), args[most])
+		}
+		return nil
+	}
 }
 
 // loadScenarios reads a scenario, or all variants of its matrix, and says what is

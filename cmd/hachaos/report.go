@@ -14,9 +14,9 @@ func reportCommand() *cobra.Command {
 		Short: "Print a finished run's report, or write it in another format",
 		Example: `  hachaos report report.json
   hachaos report report.json -o report.html -o junit.xml`,
-		Args: cobra.ExactArgs(1),
+		Args: arguments(1, 1, "name a report: a file that hachaos run -o report.json wrote"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			outputs, err := parseOutputs(paths, format)
+			outputs, err := parseOutputs(withStdout(cmd, paths, false), format)
 			if err != nil {
 				return usageError(err)
 			}
@@ -39,6 +39,6 @@ func reportCommand() *cobra.Command {
 	}
 	cmd.Flags().StringArrayVarP(&paths, "output", "o", nil, "write to `FILE`, in the format of its ending; - is standard output (repeatable)")
 	cmd.Flags().BoolVar(&practices, "practices", false, "add the checklist: which practices of high availability the run has shown")
-	cmd.Flags().StringVar(&format, "format", "json", "format of -o -")
+	cmd.Flags().StringVar(&format, "format", "json", formatUsage())
 	return cmd
 }

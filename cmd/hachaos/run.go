@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/hachaos/hachaos/reports"
@@ -36,13 +35,13 @@ func runCommand() *cobra.Command {
   hachaos run my.yaml -o report.json --seed 7
   hachaos run steady --set load.main.closed.concurrency=100
   hachaos run worker-crash --dry-run`,
-		Args:              cobra.MinimumNArgs(1),
+		Args:              arguments(1, 0, nameScenario),
 		ValidArgsFunction: completeScenarios,
 		RunE:              func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&f.outputs, "output", "o", nil, "write the report to `FILE`, in the format of its ending; - is standard output (repeatable)")
-	flags.StringVar(&f.format, "format", "json", "format of -o -")
+	flags.StringVar(&f.format, "format", "json", formatUsage())
 	flags.Uint64Var(&f.seed, "seed", 0, "seed of every random choice, instead of the scenario's")
 	flags.StringArrayVar(&f.sets, "set", nil, "change a value of the scenario: `PATH=VALUE`, lists indexed by name (repeatable)")
 	flags.IntVar(&f.repeat, "repeat", 1, "play each scenario this many times")
@@ -59,10 +58,10 @@ func (f *runFlags) run(cmd *cobra.Command, names []string) error {
 	if f.repeat < 1 {
 		return usageError(fmt.Errorf("--repeat %d: at least 1", f.repeat))
 	}
-	if f.json && !slices.Contains(f.outputs, "-") {
-		f.outputs, f.format = append(f.outputs, "-"), "json"
+	if i := slices.IndexFunc(f.outputs, func(path string) bool { return path != "-" }); f.dry && i >= 0 {
+		return usageError(fmt.Errorf("-o %s: --dry-run plays nothing, so that there is no report", f.outputs[i]))
 	}
-	outputs, err := parseOutputs(f.outputs, f.format)
+	outputs, err := parseOutputs(withStdout(cmd, f.outputs, f.json), f.format)
 	if err != nil {
 		return usageError(err)
 	}
@@ -160,52 +159,6 @@ func (f *runFlags) progress(w io.Writer) scenarios.Progress {
 		return &scenarios.TerminalProgress{W: w, Width: width, Color: colored(w)}
 	}
 	return &scenarios.LineProgress{W: w}
-}
-
-// output is one -o.
-type output struct {
-	path   string // "-": standard output
-	format reports.Format
-}
-
-// parseOutputs finds out before a run whether its report can be written.
-func parseOutputs(paths []string, format string) ([]output, error) {
-	var outputs []output
-	for _, path := range paths {
-		var o output
-		var err error
-		if path == "-" {
-			o = output{path: path}
-			o.format, err = reports.FormatNamed(format)
-		} else {
-			o = output{path: path}
-			o.format, err = reports.FormatFor(path)
-		}
-		if err != nil {
-			return nil, err
-		}
-		if folder := filepath.Dir(path); path != "-" {
-			if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-				return nil, fmt.Errorf("-o %s: there is no folder %s (create it first)", path, folder)
-			}
-		}
-		outputs = append(outputs, o)
-	}
-	return outputs, nil
-}
-
-func toStdout(outputs []output) bool {
-	return slices.ContainsFunc(outputs, func(o output) bool { return o.path == "-" })
-}
-
-func (o output) write(stdout io.Writer, doc reports.Document) error {
-	if o.path == "-" {
-		if err := o.format.Write(stdout, doc); err != nil {
-			return fmt.Errorf("write the report to standard output: %w", err)
-		}
-		return nil
-	}
-	return reports.WriteFile(o.path, func(w io.Writer) error { return o.format.Write(w, doc) })
 }
 
 func printText(w io.Writer, doc reports.Document) error {

@@ -13,7 +13,7 @@ func scenariosCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "scenarios [NAME]",
 		Short:             "List the built-in scenarios, or print one",
-		Args:              cobra.MaximumNArgs(1),
+		Args:              arguments(0, 1, ""),
 		ValidArgsFunction: completeScenarios,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			out := cmd.OutOrStdout()

@@ -15,7 +15,7 @@ func validateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "validate SCENARIO...",
 		Short:             "Check scenarios without playing them",
-		Args:              cobra.MinimumNArgs(1),
+		Args:              arguments(1, 0, nameScenario),
 		ValidArgsFunction: completeScenarios,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			wrong := false

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hachaos/hachaos/reports"
+	"github.com/spf13/cobra"
+)
+
+// output is one -o.
+type output struct {
+	path   string // "-": standard output
+	format reports.Format
+}
+
+// parseOutputs finds out before a run whether its report can be written.
+func parseOutputs(paths []string, format string) ([]output, error) {
+	var outputs []output
+	for _, path := range paths {
+		var o output
+		var err error
+		if path == "-" {
+			o = output{path: path}
+			o.format, err = reports.FormatNamed(format)
+		} else {
+			o = output{path: path}
+			o.format, err = reports.FormatFor(path)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if folder := filepath.Dir(path); path != "-" {
+			if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+				return nil, fmt.Errorf("-o %s: there is no folder %s (create it first)", path, folder)
+			}
+		}
+		outputs = append(outputs, o)
+	}
+	return outputs, nil
+}
+
+// withStdout adds standard output to the files of -o where --format, or --json if
+// there is one, asks for it.
+func withStdout(cmd *cobra.Command, paths []string, asJSON bool) []string {
+	if (asJSON || cmd.Flags().Changed("format")) && !slices.Contains(paths, "-") {
+		return append(slices.Clone(paths), "-")
+	}
+	return paths
+}
+
+// formatUsage is the help of --format.
+func formatUsage() string {
+	var names []string
+	for _, f := range reports.Formats() {
+		names = append(names, f.Name)
+	}
+	return "`FORMAT` of standard output, which it is printed on with this or with -o -: " + strings.Join(names, ", ")
+}
+
+func toStdout(outputs []output) bool {
+	return slices.ContainsFunc(outputs, func(o output) bool { return o.path == "-" })
+}
+
+func (o output) write(stdout io.Writer, doc reports.Document) error {
+	if o.path == "-" {
+		if err := o.format.Write(stdout, doc); err != nil {
+			return fmt.Errorf("write the report to standard output: %w", err)
+		}
+		return nil
+	}
+	return reports.WriteFile(o.path, func(w io.Writer) error { return o.format.Write(w, doc) })
+}
