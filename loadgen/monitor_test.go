@@ -14,14 +14,14 @@ func TestBusiestThreadIsTheShare(t *testing.T) {
 	m.add(func() time.Duration { return used })
 	m.add(func() time.Duration { return used / 3 })
 	used = time.Second // before t = 0
-	m.begin(0, processCPU())
+	m.begin(clock.Time(time.Second), processCPU())
 	used += 900 * time.Millisecond
 	if got := m.busiest(); got != 1900*time.Millisecond {
 		t.Errorf("the busiest used %v", got)
 	}
 	m.finish(processCPU())
 	used += 50 * time.Millisecond
-	if _, share := m.used(clock.Time(time.Second)); share != 0.95 {
+	if _, share := m.used(clock.Time(2 * time.Second)); share != 0.95 {
 		t.Errorf("a share of %v", share)
 	}
 }
