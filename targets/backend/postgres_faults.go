@@ -47,6 +47,11 @@ func (p *postgres) lag(ctx context.Context) (Undo, error) {
 	return undo, nil
 }
 
+// regrabEvery is how often it is looked whether a full server has got room: a
+// process that is killed gives its connections back, and its successor may want
+// them milliseconds later.
+const regrabEvery = 20 * time.Millisecond
+
 // fill takes every connection that an application could have, and those that
 // applications give back.
 func (p *postgres) fill(ctx context.Context) (Undo, error) {
@@ -56,19 +61,26 @@ func (p *postgres) fill(ctx context.Context) (Undo, error) {
 		hoard.release()
 		return nil, err
 	}
+	full, err := connections(ctx, n)
+	if err != nil {
+		hoard.release()
+		return nil, err
+	}
 	hold, cancel := context.WithCancel(p.b.ctx)
 	done := make(chan struct{})
 	p.b.wg.Go(func() {
 		defer close(done)
 		defer hoard.release()
-		tick := time.NewTicker(lookEvery)
+		tick := time.NewTicker(regrabEvery)
 		defer tick.Stop()
 		for {
 			select {
 			case <-hold.Done():
 				return
 			case <-tick.C:
-				_ = hoard.grow(hold) // a server that has ended has no connections to take
+				if now, err := connections(hold, n); err == nil && now < full {
+					_ = hoard.grow(hold) // a server that has ended has no connections to take
+				}
 			}
 		}
 	})
@@ -77,6 +89,13 @@ func (p *postgres) fill(ctx context.Context) (Undo, error) {
 		<-done
 		return nil
 	}, nil
+}
+
+// connections counts those that clients have to a server. It is cheaper than to
+// try, for which the server makes a process each time.
+func connections(ctx context.Context, n *postgresNode) (count int, err error) {
+	err = n.get(ctx, &count, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")
+	return count, err
 }
 
 // hoard is connections that nobody uses.

@@ -145,6 +145,12 @@ func TestPostgresAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer kept.Close(ctx)
+	var more [5]*pgx.Conn
+	for i := range more {
+		if more[i], err = pgx.Connect(ctx, b.URL()); err != nil {
+			t.Fatal(err)
+		}
+	}
 	undo, err := b.Fill(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -155,6 +161,23 @@ func TestPostgresAlone(t *testing.T) {
 	if _, err := kept.Exec(ctx, "INSERT INTO a VALUES (2)"); err != nil {
 		t.Error(err)
 	}
+	// Those that are given back are taken, too: all but two of superusers.
+	for _, conn := range more {
+		conn.Close(ctx)
+	}
+	s.await("the server to be full again", func() error {
+		var full bool
+		conn, err := pgx.Connect(ctx, strings.Replace(b.URL(), "app@", "postgres@", 1))
+		if err != nil {
+			return err
+		}
+		defer conn.Close(ctx)
+		err = conn.QueryRow(ctx, "SELECT count(*) + 2 >= current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int FROM pg_stat_activity WHERE usename = 'app'").Scan(&full)
+		if err == nil && !full {
+			err = errors.New("it has room")
+		}
+		return err
+	})
 	if err := undo(ctx); err != nil {
 		t.Fatal(err)
 	}
