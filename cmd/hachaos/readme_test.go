@@ -14,8 +14,15 @@ import (
 
 var fence = regexp.MustCompile("(?ms)^ *```([a-z]*)\n(.*?)^ *```$")
 
+// around makes a scenario of a part of one.
+const around = `name: part
+target: {single: {app: {work: 1ms}}}
+load: [{name: main, closed: {concurrency: 1}, duration: 30s, requests: [{path: /}]}]
+`
+
 // TestReadme runs every command of the README, in its order, in one folder. The
-// first scenario that is printed there is its my.yaml.
+// first scenario that is printed there is its my.yaml. Parts of one that name
+// dependencies are validated.
 func TestReadme(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root(t), "README.md"))
 	if err != nil {
@@ -28,6 +35,10 @@ func TestReadme(t *testing.T) {
 		case "yaml":
 			if _, err := os.Stat(filepath.Join(dir, "my.yaml")); err != nil && strings.HasPrefix(body, "name:") {
 				write(t, dir, "my.yaml", body)
+			}
+			if strings.HasPrefix(body, "dependencies:") {
+				write(t, dir, "part.yaml", around+body)
+				runReadmeLine(t, dir, "sh", "hachaos validate part.yaml")
 			}
 		case "sh", "console":
 			for line := range strings.Lines(body) {
