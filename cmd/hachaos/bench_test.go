@@ -51,7 +51,6 @@ func TestBenchExitCodes(t *testing.T) {
 		"no probe":       {[]string{"-q", "-n30", "--no-probe", srv.URL + "/"}, 0, "AVAILABILITY", ""},
 		"socket error":   {[]string{"-n20", srv.URL + "/gone"}, 3, "", "Total of 0 requests completed"},
 		"going on":       {[]string{"-r", "-n20", srv.URL + "/gone"}, 0, "Failed requests:        20\n", ""},
-		"saturated":      {[]string{"--rate", "1000000", "-t1", "-s1", "-c50", "-k", "--no-probe", srv.URL + "/"}, 4, "lower the rate, or give hachaos more processors", ""},
 		"unknown flag":   {[]string{"--frob", srv.URL}, 22, "", "unknown flag: --frob"},
 		"no number":      {[]string{"-n", "x", srv.URL}, 22, "", "not a number from 1 on"},
 		"zero":           {[]string{"-c0", srv.URL}, 22, "", "not a number from 1 on"},
