@@ -149,11 +149,18 @@ func (d *dispatcher) slot() *sender {
 // take removes the first of the line for s.
 func (d *dispatcher) take(s *sender) hit {
 	due, q := d.line.pop()
-	return d.g.hit(due, s.freed, q)
+	freed := s.freed
+	switch {
+	case d.count < d.bound:
+		freed = math.MinInt64
+	case len(d.idle) > 0:
+		freed = d.idle[0].freed // idle for longest
+	}
+	return d.g.hit(due, freed, q)
 }
 
 // hit is the order to send q, which was due at a moment, from a slot that was
-// freed at another.
+// free since another.
 func (g *Generator) hit(due, freed clock.Time, q *request) hit {
 	h := hit{due: due, ready: max(due, freed), free: freed <= due, q: q}
 	if g.exhausted() {

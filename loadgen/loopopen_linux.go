@@ -25,10 +25,12 @@ type openSource struct {
 	timeout time.Duration
 }
 
-func newOpenSource(g *Generator, l *loop, first, of int) *openSource {
+// newOpenSource makes the source of every of-th request from the first-th on, of
+// the schedule that begins at a moment: all sources' must begin at the same.
+func newOpenSource(g *Generator, l *loop, first, of int, begin clock.Time) *openSource {
 	senders := g.stream.Open.Senders
 	return &openSource{
-		g: g, loop: l, shard: g.recorder.shard(first), line: newLine(g, clock.Now()), skip: first, of: of,
+		g: g, loop: l, shard: g.recorder.shard(first), line: newLine(g, begin), skip: first, of: of,
 		bound: max(1, (senders-first+of-1)/of), timeout: g.stream.Timeout.Std(),
 	}
 }
@@ -93,9 +95,20 @@ func (s *openSource) slot() *lane {
 func (s *openSource) begin(n *lane) {
 	due, q := s.pop()
 	s.busy++
-	s.hits[n.index] = s.g.hit(due, s.freed[n.index], q)
+	s.hits[n.index] = s.g.hit(due, s.slotSince(n), q)
 	n.o.start, n.o.sent = due, clock.Now()
 	n.begin(q, due.Add(s.timeout))
+}
+
+// slotSince returns from when on there was a slot for the request that n is given.
+func (s *openSource) slotSince(n *lane) clock.Time {
+	switch {
+	case len(s.loop.lanes) < s.bound:
+		return math.MinInt64
+	case len(s.idle) > 0:
+		return s.freed[s.idle[0].index] // idle for longest
+	}
+	return s.freed[n.index]
 }
 
 // expire gives up the first request of the line.

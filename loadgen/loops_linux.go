@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hachaos/hachaos/loadgen/clock"
 )
 
 const (
@@ -52,6 +54,10 @@ func (e *httpEngine) newLoops(ctx context.Context, count int) ([]*loop, error) {
 
 // runLoops plays the stream.
 func (g *Generator) runLoops(ctx context.Context, loops []*loop) {
+	if g.stopped.Load() || ctx.Err() != nil {
+		all(loops, (*loop).close)
+		return
+	}
 	var playing, watching sync.WaitGroup
 	ended := make(chan struct{})
 	watching.Go(func() {
@@ -72,11 +78,12 @@ func (g *Generator) runLoops(ctx context.Context, loops []*loop) {
 			}
 		}
 	})
+	begin := clock.Now()
 	for i, l := range loops {
 		if g.stream.Closed != nil {
 			l.source = newClosedSource(g, l, i, len(loops))
 		} else {
-			l.source = newOpenSource(g, l, i, len(loops))
+			l.source = newOpenSource(g, l, i, len(loops), begin)
 		}
 		playing.Go(func() { g.alone(l.run) })
 	}
