@@ -21,7 +21,7 @@ var errnoCauses = map[syscall.Errno]Cause{
 
 	unix.ETIMEDOUT: CauseTimeout,
 
-	// Descriptors, ports, buffers: limits of this side.
+	// Descriptors, ports, buffers, watches: limits of this side.
 	unix.EMFILE:        CauseGenerator,
 	unix.ENFILE:        CauseGenerator,
 	unix.EADDRNOTAVAIL: CauseGenerator,
@@ -29,4 +29,5 @@ var errnoCauses = map[syscall.Errno]Cause{
 	unix.ENOBUFS:       CauseGenerator,
 	unix.ENOMEM:        CauseGenerator,
 	unix.EAGAIN:        CauseGenerator,
+	unix.ENOSPC:        CauseGenerator,
 }

@@ -2,7 +2,6 @@ package loadgen
 
 import (
 	"container/heap"
-
 	"time"
 
 	"github.com/hachaos/hachaos/loadgen/clock"
@@ -52,6 +51,7 @@ func (s *closedSource) tend(now clock.Time) clock.Time {
 		n := heap.Pop(&s.resting).(rest).lane
 		if s.begin(n, now) {
 			s.loop.advance(n)
+			now = clock.Now() // the next one begins after what this took
 		}
 	}
 	return now
@@ -81,6 +81,7 @@ func (s *closedSource) ended(n *lane) bool {
 		return s.begin(n, now)
 	case now.Add(pause) >= s.g.end:
 		s.left--
+		n.drop()
 	default:
 		heap.Push(&s.resting, rest{n, now.Add(pause)})
 	}
