@@ -172,15 +172,17 @@ func (n *lane) connect() error {
 	return nil
 }
 
-// named goes on when the name was resolved, or was not.
-func (n *lane) named(r nameAnswer) {
+// named takes in that the name was resolved, or was not, and tells whether the
+// request still waited for it.
+func (n *lane) named(r nameAnswer) bool {
 	n.nameless = false
 	if !n.busy || n.step != stepConnect || n.addrs != nil {
-		return
+		return false
 	}
 	if r.err != nil {
 		n.fail(r.err)
 	}
+	return true
 }
 
 // unreached notes why an address was not reached, and returns it when none is
@@ -298,6 +300,8 @@ func (n *lane) fail(err error) {
 func (n *lane) expire() {
 	timeout := os.ErrDeadlineExceeded
 	switch {
+	case n.step == stepConnect && n.nameless:
+		n.fail(&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no answer in time", Name: n.loop.dialer.host, IsTimeout: true}})
 	case n.step == stepConnect:
 		n.fail(&net.OpError{Op: "dial", Net: "tcp", Err: timeout})
 	case n.joining:

@@ -45,7 +45,8 @@ type loop struct {
 	earliest clock.Time // no lane's deadline is before it
 	now      clock.Time // as last read
 	events   [loopEvents]unix.EpollEvent
-	timeout  unix.Timespec
+	timeout  timespec
+	seen     int // events since deadlines were looked at
 
 	halted, aborted atomic.Bool
 	mu              sync.Mutex
@@ -78,6 +79,9 @@ type nameAnswer struct {
 	addrs []netip.AddrPort
 	err   error
 }
+
+// timespec is what epoll_pwait2 takes, on machines of 32 bits too.
+type timespec struct{ sec, nsec int64 }
 
 // bellEvent marks the bell among the events, whose others hold a lane's index.
 const bellEvent = -1
@@ -136,8 +140,10 @@ func (l *loop) turn() bool {
 		}
 	}
 	l.goOn()
-	// What has come before its deadline is seen before it strikes.
-	if n < loopEvents && l.now >= l.earliest {
+	// What has come before its deadline is seen before it strikes. The poller
+	// tells of one after the other, and need never run out of them.
+	if l.seen += n; l.now >= l.earliest && (n < loopEvents || l.seen > len(l.lanes)) {
+		l.seen = 0
 		l.expire()
 	}
 	return true
@@ -158,7 +164,9 @@ func (l *loop) goOn() {
 	again := l.again
 	l.again = nil
 	for _, n := range again {
-		l.advance(n)
+		if n.busy { // an event may have come first
+			l.advance(n)
+		}
 	}
 	if l.again == nil {
 		l.again = again[:0]
@@ -196,7 +204,7 @@ func (l *loop) wait(until clock.Time) int {
 		case left <= 0:
 			return 0
 		default:
-			l.timeout = unix.NsecToTimespec(int64(left))
+			l.timeout = timespec{int64(left / time.Second), int64(left % time.Second)}
 		}
 		n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(l.poll), uintptr(unsafe.Pointer(&l.events)), loopEvents, uintptr(unsafe.Pointer(timeout)), 0, 0)
 		if errno != unix.EINTR {
@@ -207,7 +215,7 @@ func (l *loop) wait(until clock.Time) int {
 
 // look returns what there is without waiting.
 func (l *loop) look() (int, syscall.Errno) {
-	l.timeout = unix.Timespec{}
+	l.timeout = timespec{}
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(l.poll), uintptr(unsafe.Pointer(&l.events)), loopEvents, uintptr(unsafe.Pointer(&l.timeout)), 0, 0)
 	if errno != 0 {
 		return 0, errno
@@ -252,9 +260,13 @@ func (l *loop) answerBell() {
 		l.naming = false
 		waiting := l.nameless
 		l.nameless = nil
+		if l.ctx.Err() != nil {
+			return // the run was given up, and so was the resolving
+		}
 		for _, n := range waiting {
-			n.named(r)
-			l.advance(n)
+			if n.named(r) {
+				l.advance(n)
+			}
 		}
 	default:
 	}
