@@ -49,7 +49,11 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.ContentLength != 0 {
-		r.Body = &patientBody{http.MaxBytesReader(w, r.Body, limit), control, idle}
+		// The server sees by its own request's body whether the client still waits to
+		// be told to send it, and reads to its end what it does not know.
+		with := *r
+		with.Body = &patientBody{http.MaxBytesReader(w, r.Body, limit), control, idle}
+		r = &with
 	}
 	if p.sticky != nil {
 		r = p.sticky.begin(r, time.Now())

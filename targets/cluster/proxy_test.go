@@ -138,6 +138,7 @@ func TestProxyRefusesWhatCanBeReadInTwoWays(t *testing.T) {
 		"a space before colon": "POST / HTTP/1.1\r\nHost: test\r\nContent-Length : 5\r\n\r\nabcde",
 		"an unknown encoding":  "POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
 		"no host":              "GET / HTTP/1.1\r\n\r\n",
+		"a path in the host":   "GET / HTTP/1.1\r\nHost: test/path\r\n\r\n",
 		"a huge header":        "GET / HTTP/1.1\r\nHost: test\r\nX: " + strings.Repeat("a", 20<<10) + "\r\n\r\n",
 		"the second of two":    "GET / HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\nGET / HTTP/1.1\nHost: test\r\n\r\n",
 	} {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hachaos/hachaos/targets/page"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 )
@@ -163,7 +164,7 @@ func newWatchedFront(t *testing.T) (f *front, wire *seen, paths func() []string)
 		serving.Wait()
 	})
 	f = newFront(t, Config{})
-	f.join(&member{slot: 1, port: ln.Addr().(*net.TCPAddr).Port})
+	f.join(&member{slot: 1, entry: new(page.Entry), port: ln.Addr().(*net.TCPAddr).Port})
 	return f, wire, func() []string {
 		mu.Lock()
 		defer mu.Unlock()
