@@ -4,6 +4,7 @@ package cluster
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"log/slog"
@@ -33,6 +34,9 @@ type front struct {
 
 func newFront(t *testing.T, c Config, servers ...http.HandlerFunc) *front {
 	t.Helper()
+	// A busy machine must not look like a worker that cannot be reached.
+	c.Timeouts.Connect = cmp.Or(c.Timeouts.Connect, units.Duration(patience))
+	c.Timeouts.Answer = cmp.Or(c.Timeouts.Answer, units.Duration(patience))
 	c.SetDefaults()
 	ln, err := port.Listen("127.0.0.1:0")
 	if err != nil {
