@@ -46,7 +46,7 @@ type loop struct {
 	now      clock.Time // as last read
 	events   [loopEvents]unix.EpollEvent
 	timeout  timespec
-	seen     int // events since deadlines were looked at
+	seen     int // events since a deadline has passed
 
 	halted, aborted atomic.Bool
 	mu              sync.Mutex
@@ -142,7 +142,9 @@ func (l *loop) turn() bool {
 	l.goOn()
 	// What has come before its deadline is seen before it strikes. The poller
 	// tells of one after the other, and need never run out of them.
-	if l.seen += n; l.now >= l.earliest && (n < loopEvents || l.seen > len(l.lanes)) {
+	if l.now < l.earliest {
+		l.seen = 0
+	} else if l.seen += n; n < loopEvents || l.seen > len(l.lanes) {
 		l.seen = 0
 		l.expire()
 	}

@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"io"
+	"math"
 	"net"
 	"slices"
 	"sync"
@@ -71,5 +72,22 @@ func TestLoopReadsAnswersInPieces(t *testing.T) {
 	})})
 	if rec.OK != 30 || rec.Workers["7"] != 30 || rec.BytesIn != 30*int64(len(chunked)) {
 		t.Errorf("%d good, %d bytes, %v", rec.OK, rec.BytesIn, rec.Examples)
+	}
+}
+
+// A request that was due while a slot was idle, or could have been opened, was
+// not kept waiting by the target, whichever slot takes it.
+func TestSlotSince(t *testing.T) {
+	l := &loop{}
+	busy, idle, later := l.newLane(), l.newLane(), l.newLane()
+	for _, c := range []struct {
+		bound int
+		idle  []*lane
+		want  clock.Time
+	}{{4, nil, math.MinInt64}, {3, nil, 30}, {3, []*lane{idle, later}, 10}} {
+		s := &openSource{loop: l, bound: c.bound, idle: c.idle, freed: []clock.Time{30, 10, 20}}
+		if got := s.slotSince(busy); got != c.want {
+			t.Errorf("%d idle of at most %d: %v, want %v", len(c.idle), c.bound, got, c.want)
+		}
 	}
 }
