@@ -45,5 +45,13 @@ func (w *patientWriter) Write(p []byte) (int, error) {
 	return w.ResponseWriter.Write(p)
 }
 
+// WriteHeader keeps a worker's interim answers (1xx) from the client: they come
+// while the server may itself be telling it to send its body.
+func (w *patientWriter) WriteHeader(status int) {
+	if status >= 200 || status == http.StatusSwitchingProtocols {
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
 // Unwrap lets a response controller reach what is wrapped.
 func (w *patientWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
