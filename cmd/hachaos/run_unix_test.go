@@ -278,15 +278,16 @@ func TestLostRequestsAddUp(t *testing.T) {
 	for _, dispatch := range []string{"handoff", "shared"} {
 		t.Run(dispatch, func(t *testing.T) {
 			dir := t.TempDir()
-			const kills = 4
+			// Two of three: on a busy machine all connections may be with one worker.
+			const kills = 2 * 4
 			scenario := fmt.Sprintf(`
 name: lost
 target: {cluster: {workers: 3, dispatch: %s, app: {wait: 150ms}}}
 warmup: 500ms
 load: [{name: main, closed: {concurrency: 24, keepalive: true}, duration: 6s}]
 probe: {path: /health}
-chaos: [{name: crash, kill: {workers: 1}, at: 1s, every: 1s, count: %d}]
-`, dispatch, kills)
+chaos: [{name: crash, kill: {workers: 2}, at: 1s, every: 1s, count: %d}]
+`, dispatch, kills/2)
 			cmd, out := play(t, dir, "run", write(t, dir, "lost.yaml", scenario), "-o", "r.json")
 			if err := cmd.Wait(); err != nil {
 				t.Fatalf("%v:\n%s", err, out)
