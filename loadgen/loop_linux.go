@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/netip"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -20,6 +21,9 @@ const (
 	endOfTime  = clock.Time(math.MaxInt64)
 	loopEvents = 128 // that one look at the poller returns at most
 
+	// yieldEvery is how long a loop keeps its processor from other goroutines,
+	// which may have to inject a fault just now.
+	yieldEvery = 5 * time.Millisecond
 	// deadlineStep is how late a deadline may be noticed.
 	deadlineStep = time.Millisecond
 	// resolveWithin bounds the resolving of a name, which each request's own
@@ -44,6 +48,7 @@ type loop struct {
 	again    []*lane    // have more to do than one turn allows
 	earliest clock.Time // no lane's deadline is before it
 	now      clock.Time // as last read
+	yield    clock.Time // when other goroutines are let in next
 	events   [loopEvents]unix.EpollEvent
 	timeout  timespec
 	seen     int // events since a deadline has passed
@@ -119,7 +124,11 @@ func (l *loop) run() {
 
 // turn begins what is due and goes on with what can. false: the end.
 func (l *loop) turn() bool {
-	l.now = clock.Now()
+	if l.now = clock.Now(); l.now >= l.yield {
+		runtime.Gosched()
+		l.now = clock.Now()
+		l.yield = l.now.Add(yieldEvery)
+	}
 	wake := l.source.tend(l.now)
 	if l.aborted.Load() || l.source.over() {
 		return false

@@ -32,7 +32,8 @@ func (g *Generator) loops() []*loop {
 		count = int(peakRate(g.stream.Open) / ratePerLoop)
 		count = min(count+1, g.stream.Open.Senders)
 	}
-	loops, err := e.newLoops(g.ctx, max(1, min(count, runtime.GOMAXPROCS(0))))
+	// One processor stays for the rest of the process, if there are several.
+	loops, err := e.newLoops(g.ctx, max(1, min(count, runtime.GOMAXPROCS(0)-1)))
 	if err != nil {
 		return nil
 	}
