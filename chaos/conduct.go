@@ -115,16 +115,22 @@ func (c *conductor) play(ctx, injecting context.Context, shot Shot) {
 	}
 	e.Victims, e.Detail = in.victims, in.detail
 	if in.revert == nil {
-		e.Start = c.now()
-		err = in.into(injecting)
+		err = c.inject(injecting, &e, in)
 		e.End = e.Start
 		if shot.Fault.Reload != nil {
-			e.End = c.now() // a reload takes time, though nothing of it is undone
+			e.End += e.Took // though nothing of it is undone
 		}
 		c.finish(e, shot, err)
 		return
 	}
 	c.playLasting(ctx, injecting, e, shot, in)
+}
+
+// inject injects a fault and notes when.
+func (c *conductor) inject(ctx context.Context, e *Event, in *injection) error {
+	struck, done, err := in.into(ctx)
+	e.Start, e.Took = struck.Sub(c.Epoch), done.Sub(struck)
+	return err
 }
 
 // playLasting injects a fault, waits for its end or the end of ctx, and reverts
@@ -137,8 +143,7 @@ func (c *conductor) playLasting(ctx, injecting context.Context, e Event, shot Sh
 		c.finish(e, shot, fmt.Errorf("write the guard's journal: %w", err))
 		return
 	}
-	e.Start = c.now()
-	injected := in.into(injecting)
+	injected := c.inject(injecting, &e, in)
 	if injected == nil {
 		e.State = Done
 		c.observe(e)

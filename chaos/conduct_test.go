@@ -378,6 +378,36 @@ func TestAnInjectionThatNeverEndsIsBounded(t *testing.T) {
 	})
 }
 
+// sluggish is a target that needs time to name its only worker, and more to let
+// it exit.
+type sluggish struct{ Processes }
+
+func (sluggish) Slots() int { return 1 }
+
+func (sluggish) Workers() ([]Worker, error) {
+	time.Sleep(30 * time.Millisecond)
+	return []Worker{{Slot: 1}}, nil
+}
+
+func (sluggish) Exit(context.Context, int, int) error {
+	time.Sleep(80 * time.Millisecond)
+	return nil
+}
+
+// A fault's start is the first moment at which it can have acted, and what the
+// injection took from then on is told.
+func TestAnInjectionThatTakesTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		events, err := conduct(t.Context(), Target{Processes: sluggish{}, Exiter: sluggish{}}, &journal{}, nil, Fault{Name: "exit", Exit: &Exit{}, At: seconds(1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := events[0]; e.At != time.Second || e.Start != e.At+30*time.Millisecond || e.Took != 80*time.Millisecond || e.End != e.Start {
+			t.Errorf("%+v", e)
+		}
+	})
+}
+
 func TestKinds(t *testing.T) {
 	f := Fault{Kill: &Kill{}, Exec: &Exec{}}
 	if got := fmt.Sprintf("%v %s", f.Kinds(), f.Kind()); got != "[kill exec] kill" {

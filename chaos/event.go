@@ -19,7 +19,8 @@ type Event struct {
 	Kind    string        // "kill", "pause", ...
 	N       int           // 1 for the first repetition
 	At      time.Duration // when it was due
-	Start   time.Duration // when it was injected
+	Start   time.Duration // when it was injected: it acts since then at the earliest
+	Took    time.Duration // from Start until the injection was through
 	End     time.Duration // when it was reverted; equals Start for what cannot be reverted
 	Lasting bool          // it lasts from Start to End, and recovery counts from End
 	State   State

@@ -21,7 +21,10 @@ func (k *Kill) aim(_ context.Context, t Target, s Shot) (*injection, error) {
 	in := &injection{
 		victims: victims(marks),
 		detail:  describe(proc.SignalName(sig), marks),
-		inject:  func(context.Context) error { return signalAll(marks, sig) },
+	}
+	in.inject = func(context.Context) (err error) {
+		in.struck, err = signalAll(marks, sig)
+		return err
 	}
 	if d := t.Dependencies[k.Dependency]; d != nil && s.Fault.For > 0 {
 		in.revert, in.undo = endsWithRun(), startAgain(d, marks)

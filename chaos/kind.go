@@ -3,6 +3,8 @@ package chaos
 import (
 	"context"
 	"errors"
+
+	"github.com/hachaos/hachaos/loadgen/clock"
 )
 
 // injector is one kind of fault. Aim chooses what will be hit and says how it is
@@ -21,6 +23,9 @@ type injection struct {
 	// what another process has to do: nothing, if all that the fault touched ends
 	// with the run.
 	undo func(context.Context) error
+	// struck, if inject sets it, is when the fault can have begun to act at the
+	// earliest: later than the call of inject, which has to find its victims.
+	struck clock.Time
 }
 
 // putBack undoes the injection.
@@ -33,12 +38,15 @@ func (in *injection) putBack(ctx context.Context) error {
 
 // into injects the fault. If it was cut short because it did not end by itself,
 // the error says so.
-func (in *injection) into(ctx context.Context) error {
-	err := in.inject(ctx)
+// It acts since a moment between struck and done.
+func (in *injection) into(ctx context.Context) (struck, done clock.Time, err error) {
+	in.struck = clock.Now()
+	err = in.inject(ctx)
+	done = clock.Now()
 	if err != nil && errors.Is(context.Cause(ctx), errUnfinished) {
-		return errUnfinished
+		err = errUnfinished
 	}
-	return err
+	return in.struck, done, err
 }
 
 // kinds is the table of faults: its name in scenarios and reports, and its

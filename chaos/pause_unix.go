@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"syscall"
 
+	"github.com/hachaos/hachaos/loadgen/clock"
 	"github.com/hachaos/hachaos/targets/proc"
 )
 
@@ -22,27 +23,31 @@ func (p *Pause) aim(_ context.Context, t Target, s Shot) (*injection, error) {
 		}
 		frozen = append(frozen, marks[i].all...)
 	}
-	return &injection{
+	in := &injection{
 		victims: victims(marks),
 		detail:  describe("freeze", marks),
 		revert:  &Revert{Thaw: frozen},
-		inject:  func(context.Context) error { return freeze(marks) },
-	}, nil
+	}
+	in.inject = func(context.Context) (err error) {
+		in.struck, err = freeze(marks)
+		return err
+	}
+	return in, nil
 }
 
 // freeze stops the main process of each first, so that it makes no other ones.
-func freeze(marks []mark) error {
-	if err := signalAll(marks, syscall.SIGSTOP); err != nil {
-		return err
+func freeze(marks []mark) (struck clock.Time, err error) {
+	if struck, err = signalAll(marks, syscall.SIGSTOP); err != nil {
+		return struck, err
 	}
 	for _, m := range marks {
 		for _, id := range m.all {
 			if err := proc.Signal(id, syscall.SIGSTOP); err != nil && !isGone(err) {
-				return fmt.Errorf("signal pid %d: %w", id.PID, err)
+				return struck, fmt.Errorf("signal pid %d: %w", id.PID, err)
 			}
 		}
 	}
-	return nil
+	return struck, nil
 }
 
 func thaw(id proc.ID) error { return proc.Signal(id, syscall.SIGCONT) }

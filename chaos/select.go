@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hachaos/hachaos/loadgen/clock"
 	"github.com/hachaos/hachaos/targets/proc"
 )
 
@@ -135,19 +136,32 @@ func describe(what string, marks []mark) string {
 }
 
 // signalAll sends a signal to each; what ended meanwhile is left out. It is
-// skipped if all have.
-func signalAll(marks []mark, sig os.Signal) error {
+// skipped if all have. struck is the moment of the first signal.
+func signalAll(marks []mark, sig os.Signal) (struck clock.Time, err error) {
+	held := make([]*os.Process, len(marks))
+	for i, m := range marks {
+		p, err := proc.Hold(m.id)
+		if err != nil {
+			continue
+		}
+		defer p.Release()
+		held[i] = p
+	}
 	hit := 0
-	for _, m := range marks {
-		switch err := proc.Signal(m.id, sig); {
+	struck = clock.Now()
+	for i, p := range held {
+		if p == nil {
+			continue
+		}
+		switch err := p.Signal(sig); {
 		case err == nil:
 			hit++
 		case !isGone(err):
-			return fmt.Errorf("signal pid %d: %w", m.id.PID, err)
+			return struck, fmt.Errorf("signal pid %d: %w", marks[i].id.PID, err)
 		}
 	}
 	if hit == 0 {
-		return fmt.Errorf("%w: the chosen process had just ended", errSkipped)
+		return struck, fmt.Errorf("%w: the chosen process had just ended", errSkipped)
 	}
-	return nil
+	return struck, nil
 }

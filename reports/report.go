@@ -206,6 +206,7 @@ type Fault struct {
 	N               int      `json:"n"`
 	AtS             float64  `json:"at_s"` // when it was due
 	StartS          float64  `json:"start_s"`
+	TookS           float64  `json:"took_s"` // until the injection was through; it acts since a moment of that
 	EndS            float64  `json:"end_s"`
 	State           string   `json:"state"`
 	Victims         []Victim `json:"victims"`

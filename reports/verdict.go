@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -160,6 +161,13 @@ func whyUnknown(s SLO, r *Report) string {
 	return "because no request was made"
 }
 
+// maxTook is how long the injection of a fault may take that acts at once, before
+// a reader is told.
+const maxTook = 50 * time.Millisecond
+
+// atOnce are the kinds of fault whose injection is one signal or one request.
+var atOnce = []string{"kill", "pause", "exit", "cut", "latency", "toxic"}
+
 // warn adds what a reader should know before trusting the figures, though it
 // does not change the verdict.
 func warn(r *Report, run *Run) {
@@ -180,6 +188,10 @@ func warn(r *Report, run *Run) {
 			r.Warnings = append(r.Warnings, fmt.Sprintf("fault %s could not be injected: %s", e.ID, e.Error))
 		case e.State == chaos.Done && e.Error != "":
 			r.Warnings = append(r.Warnings, fmt.Sprintf("fault %s was injected, but: %s", e.ID, e.Error))
+		case e.State == chaos.Done && e.Took > maxTook && slices.Contains(atOnce, e.Kind):
+			r.Warnings = append(r.Warnings, fmt.Sprintf(
+				"fault %s struck at some moment of the %s from %s, for hachaos itself was slow to inject it: what counts from its start, as its recovery, may be too high by that",
+				e.ID, units.FormatDuration(e.Took), at(seconds(e.Start))))
 		}
 	}
 	r.Warnings = append(r.Warnings, struckNothing(run)...)

@@ -210,10 +210,12 @@ func TestWarnings(t *testing.T) {
 	run.Loads[0].Generator.CPUShare = 0.95
 	run.Warnings = []string{"from the runner"}
 	optional, reverted, skipped := kill("opt", 1, 8*time.Second), pause("p", time.Second, 2*time.Second), kill("gone", 1, 9*time.Second)
+	slow, reload := kill("slow", 1, 9*time.Second), kill("reload", 1, 9*time.Second)
+	slow.Took, reload.Took, reload.Kind = 360*time.Millisecond, 2*time.Second, "reload"
 	optional.State, optional.Error = chaos.Failed, "no such process"
 	reverted.Error = "SIGCONT: no such process"
 	skipped.State = chaos.Skipped
-	run.Faults = append(run.Faults, optional, reverted, skipped)
+	run.Faults = append(run.Faults, optional, reverted, skipped, slow, reload)
 	run.Objectives = objectives("gone.recovery < 1s", "gone.failed == 0", "crash.failed < 100", "main.failed < 100")
 	r := Fold(run)
 	if r.Verdict != Pass {
@@ -221,12 +223,12 @@ func TestWarnings(t *testing.T) {
 	}
 	all := strings.Join(r.Warnings, "\n")
 	for _, want := range []string{"from the runner", "stream main used 95.00 % of the processor time", "fault opt#1 could not be injected: no such process",
-		"fault p#1 was injected, but: SIGCONT", "fault gone was never injected"} {
+		"fault p#1 was injected, but: SIGCONT", "fault gone was never injected", "fault slow#1 struck at some moment of the 360 ms from 9.00 s"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("%q is missing in:\n%s", want, all)
 		}
 	}
-	if len(r.Warnings) != 5 {
+	if len(r.Warnings) != 6 {
 		t.Errorf("warnings:\n%s", all)
 	}
 }

@@ -40,18 +40,30 @@ func SignalName(sig syscall.Signal) string {
 // pid has passed to another process meanwhile, or is free, it returns
 // [os.ErrProcessDone].
 func Signal(id ID, sig os.Signal) error {
+	p, err := Hold(id)
+	if err != nil {
+		return err
+	}
+	defer p.Release()
+	return p.Signal(sig)
+}
+
+// Hold finds the process that id names, for a signal that must be sent at a
+// moment: what takes time is done. The error is [os.ErrProcessDone] if that
+// process has ended. The caller releases it.
+func Hold(id ID) (*os.Process, error) {
 	// On Linux this holds the process by descriptor, so that the check below
 	// and the signal speak of the same process.
 	p, err := os.FindProcess(id.PID)
 	if err != nil {
-		return os.ErrProcessDone
+		return nil, os.ErrProcessDone
 	}
-	defer p.Release()
 	now, err := Lookup(id.PID)
 	if err != nil || now.ID != id || now.Zombie {
-		return os.ErrProcessDone
+		p.Release()
+		return nil, os.ErrProcessDone
 	}
-	return p.Signal(sig)
+	return p, nil
 }
 
 func lastLines(s string, n int) string {

@@ -58,6 +58,20 @@ func Redis(t testing.TB, args ...string) (address string, kill func()) {
 	return redis(t, append([]string{"--save", ""}, args...), "")
 }
 
+// RedisCluster starts a node of a Redis Cluster, without slots, as [Redis] does.
+// bus is the port of its bus, which is one of our choice: 10,000 above the node's,
+// which Redis takes unasked, may be one that an outgoing connection holds.
+func RedisCluster(t testing.TB, args ...string) (address, bus string, kill func()) {
+	t.Helper()
+	number, err := port.Free()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bus = strconv.Itoa(number)
+	address, kill = Redis(t, append([]string{"--cluster-enabled", "yes", "--cluster-port", bus}, args...)...)
+	return address, bus, kill
+}
+
 // Sentinel starts a Redis Sentinel that watches a server under the name main, and
 // gives it up after half a second.
 func Sentinel(t testing.TB, watched string) (address string) {

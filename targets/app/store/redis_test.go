@@ -52,7 +52,7 @@ func TestRedis(t *testing.T) {
 				address, _ := apptest.Redis(t)
 				c.url = "redis://" + address + "/1"
 			case "real cluster":
-				address, _ := apptest.Redis(t, "--cluster-enabled", "yes")
+				address, _, _ := apptest.RedisCluster(t)
 				node := openRedis(t, "redis://"+address, Options{})
 				apptest.Await(t, "the cluster's slots", func() bool {
 					_, _ = node.do(within(t), "cluster", "addslotsrange", 0, 16383)
@@ -123,9 +123,9 @@ func TestRedisFollowsSentinels(t *testing.T) {
 // The client of a cluster learns of a replica that took over without waiting for
 // its next look at the cluster, which is up to ten seconds away.
 func TestRedisFollowsACluster(t *testing.T) {
-	args := []string{"--cluster-enabled", "yes", "--cluster-require-full-coverage", "no", "--cluster-node-timeout", "60000"}
-	primary, kill := apptest.Redis(t, args...)
-	replica, _ := apptest.Redis(t, args...)
+	args := []string{"--cluster-require-full-coverage", "no", "--cluster-node-timeout", "60000"}
+	primary, bus, kill := apptest.RedisCluster(t, args...)
+	replica, _, _ := apptest.RedisCluster(t, args...)
 	first, second := openRedis(t, "redis://"+primary, Options{}), openRedis(t, "redis://"+replica, Options{})
 	do := func(r *Redis, args ...any) string {
 		t.Helper()
@@ -137,7 +137,7 @@ func TestRedisFollowsACluster(t *testing.T) {
 	}
 	do(first, "cluster", "addslotsrange", 0, 16383)
 	host, port, _ := net.SplitHostPort(primary)
-	do(second, "cluster", "meet", host, port)
+	do(second, "cluster", "meet", host, port, bus)
 	id := do(first, "cluster", "myid")
 	apptest.Await(t, "the replica to follow", func() bool {
 		_, err := second.do(within(t), "cluster", "replicate", id)
