@@ -100,7 +100,7 @@ func TestFailoverLosesNoAcknowledgedWrite(t *testing.T) {
 	await(t, "writes after the failover", time.Minute, func() bool {
 		mu.Lock()
 		defer mu.Unlock()
-		return failed > 0 && after > 100
+		return failed > 0 && after > 100 && strings.Contains(out.String(), "failover#1")
 	})
 	close(stop)
 	writers.Wait()

@@ -82,11 +82,7 @@ func runReadmeLine(t *testing.T, dir, language, line string) bool {
 	cmd := command()
 	if !background {
 		out, err := cmd.CombinedOutput()
-		// This machine may be too busy for a verdict, for a while.
-		for range 2 {
-			if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != reports.ExitInconclusive {
-				break
-			}
+		for try := 1; try < verdictTries && cmd.ProcessState != nil && cmd.ProcessState.ExitCode() == reports.ExitInconclusive; try++ {
 			cmd = command()
 			out, err = cmd.CombinedOutput()
 		}
