@@ -111,23 +111,32 @@ func (f *probeFold) foldBefore(t time.Duration) {
 	}
 }
 
-// fold takes in the next probe in the order of sending.
+// fold takes in the next probe in the order of sending. One that failed by the
+// generator's own limits says nothing of the target: it counts as not sent.
 func (f *probeFold) fold(p probe) {
-	defer func() { f.lastSend = p.send }()
+	own := p.cause == CauseGenerator
+	if !own {
+		defer func() { f.lastSend = p.send }()
+	}
 	if p.send < 0 {
 		return
 	}
-	f.gapUntil(p.send)
 	r := &f.rec
+	if p.cause != CauseNone {
+		r.Failures[p.cause]++
+		if _, ok := r.Examples[p.cause]; !ok && p.text != "" {
+			r.Examples[p.cause] = p.text
+		}
+	}
+	if own {
+		return
+	}
+	f.gapUntil(p.send)
 	r.Sent++
 	// The histogram spans an hour: nothing is out of range.
 	_ = r.Lateness.RecordValue(microseconds(p.send - p.due))
 	if p.cause != CauseNone {
 		r.Failed++
-		r.Failures[p.cause]++
-		if _, ok := r.Examples[p.cause]; !ok && p.text != "" {
-			r.Examples[p.cause] = p.text
-		}
 	}
 	good := p.cause == CauseNone
 	if n := len(r.Runs); n == 0 || r.Runs[n-1].Good != good {

@@ -152,6 +152,25 @@ func TestFoldGaps(t *testing.T) {
 	}
 }
 
+// What the prober itself could not send is as unobserved as what it did not send.
+func TestFoldOwnFailures(t *testing.T) {
+	own := func(a, b time.Duration) func(*probe) bool { return failing(a, b, CauseGenerator, 0) }
+	// No descriptor left from 500 to 800 ms, and for a single probe at 900 ms.
+	probes := synthetic(-50*ms, time.Second, func(p *probe) bool { return own(500*ms, 800*ms)(p) && own(900*ms, 910*ms)(p) })
+	rec := foldAll(probes).recording(time.Second, true)
+	mustFold(t, rec, 69, 0, []ProbeRun{{0, 990 * ms, 991 * ms, 69, true, 0}}, []ProbeGap{{490 * ms, 800 * ms}}, 891*ms, 20*ms)
+	if rec.Failures[CauseGenerator] != 31 || rec.Examples[CauseGenerator] != "generator" {
+		t.Errorf("%d failures of the prober itself, example %q", rec.Failures[CauseGenerator], rec.Examples[CauseGenerator])
+	}
+	// Refused before and after: the outage is what was seen of it.
+	probes = synthetic(0, time.Second, func(p *probe) bool { return failing(400*ms, 900*ms, CauseRefused, ms)(p) && own(500*ms, 800*ms)(p) })
+	mustFold(t, foldAll(probes).recording(time.Second, true), 70, 20,
+		[]ProbeRun{{0, 390 * ms, 391 * ms, 40, true, 0}, {400 * ms, 890 * ms, 891 * ms, 20, false, 401 * ms}, {900 * ms, 990 * ms, 991 * ms, 10, true, 0}},
+		[]ProbeGap{{490 * ms, 800 * ms}}, 800*ms, 101*ms)
+	// From the first to the last: nothing was seen.
+	mustFold(t, foldAll(synthetic(-50*ms, time.Second, own(-time.Second, time.Second))).recording(time.Second, true), 0, 0, nil, []ProbeGap{{0, time.Second}}, 0, 0)
+}
+
 func TestFoldProberThatDies(t *testing.T) {
 	// It dies at 600 ms in a hang that began at 500 ms: what was in flight is
 	// unknown, and nothing after it is held against the target.

@@ -85,12 +85,14 @@ type ProbeRecording struct {
 	Every       time.Duration
 	Timeout     time.Duration
 
+	// Sent and Failed leave out the probes that failed by the generator's own
+	// limits: what happened meanwhile is unknown. Failures counts them.
 	Sent, Failed int64
 	Failures     [NumCauses]int64
 	Examples     map[Cause]string
 
 	Runs []ProbeRun // together every probe sent from t = 0 to the end, in order
-	Gaps []ProbeGap // where the prober itself did not send
+	Gaps []ProbeGap // where the prober itself did not send, or could not
 
 	// LongestStall is the longest time from one good probe's completion (or
 	// t = 0) to the next (or the end of the load); StallStart is where it began.

@@ -153,6 +153,24 @@ func TestGeneratorsFailuresAreNotTheTargets(t *testing.T) {
 	if r.Verdict != Inconclusive {
 		t.Errorf("verdict %s", r.Verdict)
 	}
+
+	// Of the probes likewise: they are in no figure but their own.
+	run := crashRun()
+	run.Faults = run.Faults[:1]
+	probes := probesOf(".320 30.1150")
+	probes.Failures[loadgen.CauseGenerator] = 30
+	run.Probes = []*loadgen.ProbeRecording{probes}
+	r = Fold(run)
+	near(t, "uptime", r.Availability.Uptime, 1)
+	near(t, "downtime_s", r.Availability.DowntimeS, 0)
+	near(t, "down_s of the fault", r.Faults[0].DownS, 0)
+	near(t, "spent_s", r.Budget.SpentS, 0)
+	if p := r.Probes[0]; p.Failed != 0 || p.Failures["generator"] != 30 || p.UnobservedS != 0.3 {
+		t.Errorf("%+v", p)
+	}
+	if r.Verdict != Inconclusive || len(r.Availability.Outages) > 0 {
+		t.Errorf("verdict %s, outages %+v", r.Verdict, r.Availability.Outages)
+	}
 }
 
 // near fails unless v is want to a billionth; want < 0 means null.
