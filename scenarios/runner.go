@@ -71,6 +71,7 @@ type run struct {
 	epoch   clock.Time // t = 0; 0 before it is known
 	started time.Time  // wall clock at t = 0
 	over    clock.Time // end of sending; 0 while the load goes on
+	untidy  error      // what could not be put back, or ended, at the end of the run
 
 	generators []*loadgen.Generator
 	prober     *loadgen.Prober
@@ -138,13 +139,13 @@ func (r *run) tell(what func(Progress)) {
 }
 
 // play does everything in order; what it returns ended the run.
-func (r *run) play(ctx context.Context) (err error) {
+func (r *run) play(ctx context.Context) error {
 	defer r.tell(Progress.End)
 	r.tell(func(p Progress) { p.Phase("starting " + r.scenario.whatStarts()) })
 	if err := r.prepare(); err != nil {
 		return err
 	}
-	defer func() { err = joined(err, r.dismiss()) }()
+	defer func() { r.untidy = r.dismiss() }()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer r.guard.OnEnd(func() { cancel(errUnguarded) })()

@@ -49,12 +49,14 @@ func (r *run) result(failure error) reports.Run {
 	var abort *abortError
 	switch {
 	case errors.As(failure, &signal):
-		res.Interrupted = signal.Signal
+		res.Interrupted, failure = signal.Signal, nil
 	case errors.As(failure, &abort):
-		res.Aborted = abort.expr
+		res.Aborted, failure = abort.expr, nil
 	case errors.Is(failure, context.Canceled):
-		res.Interrupted = "the caller"
-	case failure != nil:
+		res.Interrupted, failure = "the caller", nil
+	}
+	// However a run ended: what it leaves broken is told.
+	if failure = joined(failure, r.untidy); failure != nil {
 		res.Failure = failure.Error()
 	}
 	if r.started.IsZero() {
