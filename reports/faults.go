@@ -170,7 +170,7 @@ func foldFaults(run *Run, ws []window, charged []charge) []Fault {
 func newFault(e chaos.Event) Fault {
 	f := Fault{
 		ID: e.ID, Name: e.Name, Kind: e.Kind, N: e.N, Dependency: e.Dependency,
-		AtS: seconds(e.At), StartS: seconds(e.Start), TookS: seconds(e.Took), EndS: seconds(e.End),
+		AtS: seconds(e.At), StartS: seconds(e.Start), TookS: seconds(e.Took), EndS: seconds(e.End), Lasting: e.Lasting,
 		State: string(e.State), Detail: e.Detail, Error: e.Error,
 		Victims: []Victim{},
 	}

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -150,4 +151,50 @@ func closeTo(a, b []float64) bool {
 		}
 	}
 	return true
+}
+
+// slowReload is a reload from 2 s to 6 s, after whose first second all is well
+// again: its recovery counts from its start, though it has an end.
+func slowReload() Run {
+	reload := chaos.Event{
+		ID: "reload#1", Name: "reload", Kind: "reload", N: 1, At: 2 * time.Second,
+		Start: 2 * time.Second, Took: 4 * time.Second, End: 6 * time.Second, State: chaos.Done, Detail: "reload",
+	}
+	run := crashRun()
+	run.Faults, run.Ready = []chaos.Event{reload}, nil
+	run.Probes = []*loadgen.ProbeRecording{probesOf(".200x101.1199")}
+	run.Loads = []*loadgen.Recording{stream("main", 13000, cell(2100*msec, 2500*msec, 9))}
+	return run
+}
+
+func TestReloadThatTakesTime(t *testing.T) {
+	r := Fold(slowReload())
+	f := &r.Faults[0]
+	near(t, "recovery_s", f.RecoveryS, 1.01)
+	if f.Lasting {
+		t.Error("a reload is not undone at its end")
+	}
+	for _, format := range Formats() {
+		var b strings.Builder
+		if err := format.Write(&b, r); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(b.String(), "after its end") {
+			t.Errorf("%s says that it was back after its end", format.Name)
+		}
+	}
+	if got := backText(f, r); got != "back in 1.01 s" {
+		t.Errorf("it is said to be %q", got)
+	}
+	back := faultSpans(f, r, 15)[0]
+	if want := newSpan("back", back.Title, 2, 3.01, 15, 12); back != want {
+		t.Errorf("its lane has %+v, want %+v", back, want)
+	}
+	freeze := Fault{StartS: 2, EndS: 6, Lasting: true, State: "done", RecoveryS: known(1.01)}
+	if got := backText(&freeze, r); got != "back 1.01 s after its end" {
+		t.Errorf("a freeze is said to be %q", got)
+	}
+	if got := faultSpans(&freeze, r, 15)[0]; got.Width != coordinate(100*5.01/15) {
+		t.Errorf("its lane is %s wide", got.Width)
+	}
 }

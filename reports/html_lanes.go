@@ -76,11 +76,14 @@ func faultSpans(f *Fault, r *Report, length float64) []htmlSpan {
 		return []htmlSpan{newSpan("skipped", title, f.StartS, f.StartS, length, 16)}
 	}
 	title += "; " + lostText(f) + ", " + backText(f, r)
-	end := max(f.StartS, f.EndS)
+	end, since := max(f.StartS, f.EndS), f.StartS
+	if f.Lasting {
+		since = end
+	}
 	spans := []htmlSpan{}
 	switch {
 	case f.RecoveryS != nil && *f.RecoveryS > 0:
-		spans = append(spans, newSpan("back", title, f.StartS, end+*f.RecoveryS, length, 12))
+		spans = append(spans, newSpan("back", title, f.StartS, since+*f.RecoveryS, length, 12))
 	case f.RecoveryS == nil && r.Availability.Uptime != nil:
 		spans = append(spans, newSpan("lost", title, f.StartS, length, length, 12))
 	}

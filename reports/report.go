@@ -208,6 +208,7 @@ type Fault struct {
 	StartS          float64  `json:"start_s"`
 	TookS           float64  `json:"took_s"` // until the injection was through; it acts since a moment of that
 	EndS            float64  `json:"end_s"`
+	Lasting         bool     `json:"lasting"` // it was undone at end_s, and recovery counts from there
 	State           string   `json:"state"`
 	Victims         []Victim `json:"victims"`
 	Detail          string   `json:"detail"`

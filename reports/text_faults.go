@@ -106,20 +106,22 @@ func lostText(f *Fault) string {
 }
 
 func backText(f *Fault, r *Report) string {
-	lasting := f.EndS > f.StartS
 	switch {
 	case r.Availability.Uptime == nil:
 		return "recovery unknown"
 	case f.RecoveryS == nil:
 		return "not back"
-	case *f.RecoveryS > 0 && lasting:
+	case *f.RecoveryS > 0 && f.Lasting:
 		return "back " + units.FormatDuration(duration(*f.RecoveryS)) + " after its end"
 	case *f.RecoveryS > 0:
 		return "back in " + units.FormatDuration(duration(*f.RecoveryS))
 	}
 	for _, o := range r.Availability.Outages {
 		if slices.Contains(o.Faults, f.ID) {
-			return "back at its end"
+			if f.Lasting {
+				return "back at its end"
+			}
+			return "back at once"
 		}
 	}
 	return "no outage"
