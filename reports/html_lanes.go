@@ -63,8 +63,8 @@ func runLength(r *Report) float64 {
 	for i := range r.Faults {
 		length = max(length, r.Faults[i].StartS)
 	}
-	if length <= 0 {
-		return 1
+	if length < 1e-9 {
+		return 1 // nor does a scale find ticks in less
 	}
 	return length
 }

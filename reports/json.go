@@ -95,7 +95,7 @@ func decode(b []byte) (Document, error) {
 				return nil, fmt.Errorf("run %d of the suite: %w", i+1, err)
 			}
 		}
-		return s, nil
+		return s, s.Comparison.check()
 	}
 	return nil, fmt.Errorf("it has schema %q; this hachaos reads %q and %q", *head.Schema, Schema, SuiteSchema)
 }
@@ -135,6 +135,9 @@ func position(b []byte, offset int64) string {
 	return fmt.Sprintf("line %d, column %d", line, column)
 }
 
+// maxDurationS is longer than any run, in seconds: three hundred years.
+const maxDurationS = 1e10
+
 // complete checks that a report that was read does not contradict itself, and
 // puts empty lists where it has none, so that renderers need not care.
 func complete(r *Report) error {
@@ -151,6 +154,12 @@ func complete(r *Report) error {
 		if v != nil && (*v < 0 || *v > 1) {
 			return fmt.Errorf("%s is %v, which is no ratio from 0 to 1", name, *v)
 		}
+	}
+	if err := r.Projection.check(); err != nil {
+		return err
+	}
+	if d := r.DurationS; d < 0 || d > maxDurationS {
+		return fmt.Errorf("duration_s is %v, which no run lasts", d)
 	}
 	notNil(&r.Reasons)
 	notNil(&r.Warnings)
@@ -171,6 +180,39 @@ func notNil[T any](list *[]T) {
 	}
 }
 
+// check returns an error if a figure is missing that others are made of.
+func (p *Projection) check() error {
+	if p == nil {
+		return nil
+	}
+	notNil(&p.Faults)
+	if p.AllowedS != nil && p.Objective == nil {
+		return errors.New("projection.allowed_s is what an objective allows, and projection.objective is null")
+	}
+	for i, f := range p.Faults {
+		switch {
+		case p.Availability != nil && (f.MeanLostS == nil || f.DowntimeS == nil):
+			return fmt.Errorf("projection.availability is known, but not what fault %d of it costs", i+1)
+		case f.BearablePerYear != nil && p.Objective == nil:
+			return fmt.Errorf("projection.faults[%d].bearable_per_year is of an objective, and projection.objective is null", i)
+		}
+	}
+	return nil
+}
+
+// check returns an error if nothing was compared, though it says so.
+func (c *Comparison) check() error {
+	if c == nil {
+		return nil
+	}
+	if len(c.Sides) == 0 {
+		return errors.New("comparison has no sides")
+	}
+	notNil(&c.Pairs)
+	notNil(&c.Notes)
+	return nil
+}
+
 func (t *Timeline) check() error {
 	n := len(t.OK)
 	for _, list := range []struct {
@@ -184,7 +226,7 @@ func (t *Timeline) check() error {
 			return fmt.Errorf("timeline.%s has %s and timeline.ok has %d: they must be equally long", list.name, countOf(int64(list.n), "bucket"), n)
 		}
 	}
-	if n > 0 && t.BucketMS <= 0 {
+	if n > 0 && (t.BucketMS <= 0 || t.BucketMS > 1e3*maxDurationS) {
 		return fmt.Errorf("timeline.bucket_ms is %v, which is no width", t.BucketMS)
 	}
 	notNil(&t.OK)

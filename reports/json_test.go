@@ -82,6 +82,7 @@ func noNilLists(t *testing.T, run int, v reflect.Value, path string) {
 func TestReadRefuses(t *testing.T) {
 	good := written(t, Fold(crashRun()))
 	suite := written(t, NewSuite(Fold(crashRun())))
+	compared, projected := written(t, Compare(Fold(crashRun()), Fold(crashRun()))), written(t, Fold(projectedRun()))
 	for name, c := range map[string]struct{ text, says string }{
 		"empty":              {" \n", "it is empty"},
 		"another schema":     {strings.Replace(good, "report/v1", "report/v2", 1), `it has schema "hachaos.report/v2"; this hachaos reads`},
@@ -102,8 +103,17 @@ func TestReadRefuses(t *testing.T) {
 		"no bucket width":    {strings.Replace(good, `"bucket_ms": 100`, `"bucket_ms": 0`, 1), "timeline.bucket_ms is 0"},
 		"an empty suite":     {`{"schema": "hachaos.suite/v1", "runs": []}`, "no runs"},
 		"a null in a suite":  {`{"schema": "hachaos.suite/v1", "runs": [null]}`, "run 1 of the suite is null"},
-		"text":               {"hello", "it is no JSON at line 1, column 1"},
-		"deep nesting":       {strings.Repeat("[", 1<<20), "it is no JSON"},
+		"an empty comparison": {
+			strings.Replace(compared, `"comparison": {`, `"comparison": {}, "was": {`, 1), "comparison has no sides"},
+		"a projection without what a fault costs": {
+			strings.Replace(projected, `"mean_lost_s": 0.044`, `"mean_lost_s": null`, 1), "not what fault 1 of it costs"},
+		"a projection without its downtime": {
+			strings.Replace(projected, `"mean_lost_s": 0.044,`+"\n        \"downtime_s\"", `"mean_lost_s": 0.044, "x"`, 1), "not what fault 1 of it costs"},
+		"a projection without its objective": {
+			strings.ReplaceAll(projected, `"objective": 0.999`, `"objective": null`), "projection.objective is null"},
+		"a negative duration": {strings.Replace(good, `"duration_s": 15`, `"duration_s": -15`, 1), "duration_s is -15"},
+		"text":                {"hello", "it is no JSON at line 1, column 1"},
+		"deep nesting":        {strings.Repeat("[", 1<<20), "it is no JSON"},
 	} {
 		doc, err := Read(strings.NewReader(c.text))
 		if err == nil || !strings.Contains(err.Error(), c.says) || !strings.HasPrefix(err.Error(), "read report: ") {
@@ -140,24 +150,35 @@ func TestReadFillsMissingLists(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	var b bytes.Buffer
-	if err := Write(&b, NewSuite(Fold(Run{}))); err != nil {
-		f.Fatal(err)
+	for _, doc := range []Document{NewSuite(Fold(Run{})), Compare(Fold(crashRun()), Fold(slowReload())), Fold(projectedRun()), Fold(dependentRun())} {
+		var b bytes.Buffer
+		if err := Write(&b, doc); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b.Bytes())
 	}
-	f.Add(b.Bytes())
 	f.Fuzz(func(t *testing.T, text []byte) {
 		doc, err := Read(bytes.NewReader(text))
 		if err != nil {
 			return
 		}
 		var out bytes.Buffer
-		if err := Text(&out, doc, TextOptions{Width: 80}); err != nil {
+		if err := Text(&out, doc, TextOptions{Width: 80, Practices: true}); err != nil {
 			t.Fatal(err)
 		}
-		if err := Write(&out, doc); err != nil {
-			t.Fatal(err)
+		for _, format := range Formats() {
+			if err := format.Write(&out, doc); err != nil {
+				t.Fatalf("%s: %v", format.Name, err)
+			}
 		}
 	})
+}
+
+// projectedRun has a projection with an interval.
+func projectedRun() Run {
+	run := crashes(3, 5, 4, 6, 4)
+	run.Rates = map[string]float64{"crash": 2.0 / 86400}
+	return run
 }
 
 func TestBudgetJSON(t *testing.T) {
