@@ -36,11 +36,8 @@ func foldIntervals(run *Run, ws []window, a *Availability) {
 
 // noInterval says why a run carries no interval; "" if it does.
 func noInterval(run *Run, ws []window) string {
-	switch {
-	case run.Interrupted != "" || run.Aborted != "" || run.Failure != "":
-		return "the run did not last as long as its scenario"
-	case len(generatorFaults(run)) > 0:
-		return "the generator's own limits are in the figures"
+	if reason := unreliable(run); reason != "" {
+		return reason
 	}
 	for _, f := range byFault(ws) {
 		if n := len(f); n < minRepetitions {
@@ -49,6 +46,20 @@ func noInterval(run *Run, ws []window) string {
 	}
 	if len(ws) == 0 && run.Duration < minRepetitions*blockLength {
 		return "the run was too short: an interval needs 5 blocks of a second"
+	}
+	return ""
+}
+
+// unreliable says why a run's figures are not those of its scenario, however
+// often its faults struck; "" if they are.
+func unreliable(run *Run) string {
+	switch {
+	case run.Interrupted != "" || run.Aborted != "" || run.Failure != "":
+		return "the run did not last as long as its scenario"
+	case len(generatorFaults(run)) > 0:
+		return "the generator's own limits are in the figures"
+	case len(blindness(run)) > 0:
+		return "the prober did not see enough of the run"
 	}
 	return ""
 }

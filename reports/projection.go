@@ -71,7 +71,7 @@ func project(run *Run, ws []window, r *Report) *Projection {
 		p.Objective = known(run.Budget.Objective)
 		p.AllowedS = known(allowed(run.Budget.Objective, year))
 	}
-	reasonNoInterval := ""
+	reasonNoInterval := unreliable(run)
 	for _, name := range slices.Sorted(maps.Keys(run.Rates)) {
 		f := ProjectedFault{Name: name, PerYear: run.Rates[name] * seconds(year), LostS: []float64{}, RecoveryS: []float64{}}
 		switch {

@@ -33,9 +33,7 @@ func TestProjectionByHand(t *testing.T) {
 	if ci := p.DowntimeCI95; ci == nil || ci[0] < 18 || ci[0] > 25 || ci[1] < 38 || ci[1] > 60 {
 		t.Errorf("interval %v (%s)", ci, p.Reason)
 	}
-	run := crashes(3, 5, 4, 6, 4)
-	run.Rates = map[string]float64{"crash": 2.0 / 86400}
-	text := textOf(t, Fold(run), TextOptions{})
+	text := textOf(t, Fold(projectedRun()), TextOptions{})
 	for _, want := range []string{
 		" PROJECTION     99.9999 %",
 		"crash: 730 a year × 44 ms = 32.12 s; 99.9 % bears 716,727 a year",
@@ -110,5 +108,27 @@ func TestProjectionUnknown(t *testing.T) {
 	}
 	if Fold(crashes(3, 5)).Projection != nil {
 		t.Error("a projection that nobody asked for")
+	}
+}
+
+// A run that is no evidence of its scenario has no interval of a year either.
+func TestProjectionOfUnreliableRuns(t *testing.T) {
+	for want, change := range map[string]func(*Run){
+		"the run did not last as long as its scenario":  func(run *Run) { run.Interrupted = "SIGINT" },
+		"the generator's own limits are in the figures": func(run *Run) { run.Loads[0] = saturatedStream() },
+		"the prober did not see enough of the run":      func(run *Run) { run.Blind = "it was killed" },
+	} {
+		run := projectedRun()
+		change(&run)
+		r := Fold(run)
+		if p := r.Projection; p.Reason != want || p.DowntimeCI95 != nil || p.AvailabilityCI95 != nil || p.Availability == nil {
+			t.Errorf("%q, interval %v, want %q", p.Reason, p.DowntimeCI95, want)
+		}
+		if a := r.Availability; a.CI95Reason != want || a.UptimeCI95 != nil {
+			t.Errorf("uptime: %q, interval %v, want %q", a.CI95Reason, a.UptimeCI95, want)
+		}
+		if text := textOf(t, r, TextOptions{}); !strings.Contains(text, "no interval: "+want) {
+			t.Errorf("%q is not said in\n%s", want, text)
+		}
 	}
 }
