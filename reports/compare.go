@@ -100,6 +100,27 @@ func (c *Comparison) HasWorse() bool {
 	return false
 }
 
+// Gate returns the exit code of a comparison that is to find nothing worse: the
+// gravest of [ExitFail] if a side is worse than the first one, and, as nothing
+// can be told from such runs, [ExitError] if one could not be done and
+// [ExitInconclusive] if one is inconclusive or did not last as long as its
+// scenario.
+func (s *Suite) Gate() int {
+	code := ExitPass
+	if s.Comparison.HasWorse() {
+		code = ExitFail
+	}
+	for _, r := range s.Runs {
+		switch r.Verdict {
+		case Error:
+			code = WorstExitCode(code, ExitError)
+		case Inconclusive, Interrupted, Aborted:
+			code = WorstExitCode(code, ExitInconclusive)
+		}
+	}
+	return code
+}
+
 // groupRuns puts the repetitions of a scenario together.
 func groupRuns(runs []*Report) [][]*Report {
 	type key struct{ name, variant, sha256 string }

@@ -180,15 +180,39 @@ func faultCounts(r *Report) string {
 func notes(c *Comparison) []string {
 	var list []string
 	for i := range c.Sides {
-		s := &c.Sides[i]
-		if v := s.first.Verdict; v == Error || v == Inconclusive || v == Interrupted {
-			list = append(list, fmt.Sprintf("the verdict of %s is %s: its figures are not those of the target alone", s.Label, v))
-		}
+		list = append(list, c.Sides[i].doubts()...)
 	}
 	for _, p := range c.Pairs {
 		from, to := c.side(p.From), c.side(p.To)
 		if note := fewProcessors(from.first, to.first); note != "" {
 			list = append(list, fmt.Sprintf("the speed-up of %s against %s is inconclusive: %s", p.To, p.From, note))
+		}
+	}
+	return list
+}
+
+// doubts says which runs of a side are no evidence, by their verdicts.
+func (s *Side) doubts() []string {
+	counts := map[Verdict]int{}
+	for _, r := range s.runs {
+		counts[r.Verdict]++
+	}
+	var list []string
+	for _, doubt := range []struct {
+		verdict Verdict
+		why     string
+	}{
+		{Error, "are not those of the target alone"},
+		{Inconclusive, "are not those of the target alone"},
+		{Interrupted, "are those of a part of the scenario"},
+		{Aborted, "are those of a part of the scenario"},
+	} {
+		switch n := counts[doubt.verdict]; {
+		case n == 0:
+		case len(s.runs) == 1:
+			list = append(list, fmt.Sprintf("the verdict of %s is %s: its figures %s", s.Label, doubt.verdict, doubt.why))
+		default:
+			list = append(list, fmt.Sprintf("the verdict of %d of the %d runs of %s is %s: their figures %s", n, len(s.runs), s.Label, doubt.verdict, doubt.why))
 		}
 	}
 	return list

@@ -3,6 +3,7 @@ package reports
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // compared are the metrics of a comparison. Larger tells whether more of it is
@@ -135,7 +136,7 @@ func (f *Figure) spread(runs []*Report, values []float64) {
 		at(func(level float64) *[2]float64 { return betweenRuns(f.Metric, runs, values, level) })
 	case f.Metric == "throughput":
 		batches := batchRates(runs)
-		if runs[0].Availability.CI95Reason != "" || batches == nil {
+		if batches == nil || slices.ContainsFunc(runs, func(r *Report) bool { return r.Availability.CI95Reason != "" }) {
 			f.Reason = oneRun(runs)
 			return
 		}

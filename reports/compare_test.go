@@ -233,3 +233,53 @@ func TestCompareText(t *testing.T) {
 	tx.comparison(NewSuite(fast...).Comparison)
 	golden(t, "repeats.txt", tx.String())
 }
+
+// A gate is not passed by runs that are no evidence, and each of them is named.
+func TestGate(t *testing.T) {
+	suiteOf := func(verdicts ...Verdict) *Suite {
+		r := rand.New(rand.NewPCG(1, 4))
+		var runs []*Report
+		for _, v := range verdicts {
+			runs = append(runs, playedRun(r, 1, 1))
+			runs[len(runs)-1].Verdict = v
+		}
+		return NewSuite(runs...)
+	}
+	broken := Fold(Run{Failure: "the target never became ready"})
+	for _, c := range []struct {
+		before, after Document
+		code          int
+		note          string
+	}{
+		{suiteOf(Pass, Pass), suiteOf(Pass, Fail), ExitPass, ""},
+		{suiteOf(Pass), broken, ExitError, "the verdict of B is error: its figures are not those of the target alone"},
+		{broken, suiteOf(Pass), ExitError, "the verdict of A is error"},
+		{suiteOf(Pass, Pass), suiteOf(Pass, Inconclusive), ExitInconclusive, "the verdict of 1 of the 2 runs of B is inconclusive"},
+		{suiteOf(Pass, Interrupted), suiteOf(Pass, Pass), ExitInconclusive, "the verdict of 1 of the 2 runs of A is interrupted"},
+		{suiteOf(Pass), suiteOf(Aborted), ExitInconclusive, "the verdict of B is aborted: its figures are those of a part of the scenario"},
+		{suiteOf(Inconclusive), suiteOf(Error), ExitError, "the verdict of B is error"},
+	} {
+		s := Compare(c.before, c.after)
+		if got := s.Gate(); got != c.code {
+			t.Errorf("%s: exit code %d, want %d", c.note, got, c.code)
+		}
+		if notes := strings.Join(s.Comparison.Notes, "\n"); !strings.Contains(notes, c.note) {
+			t.Errorf("%q is missing in %q", c.note, notes)
+		}
+		if c.note == "" && len(s.Comparison.Notes) > 0 {
+			t.Errorf("notes %q", s.Comparison.Notes)
+		}
+	}
+	r := rand.New(rand.NewPCG(1, 1))
+	var fast, slow []*Report
+	for range 5 {
+		fast, slow = append(fast, playedRun(r, 1, 1)), append(slow, playedRun(r, 300, 3))
+	}
+	if got := Compare(NewSuite(fast...), NewSuite(slow...)).Gate(); got != ExitFail {
+		t.Errorf("exit code %d of something worse", got)
+	}
+	slow[3].Verdict = Inconclusive
+	if got := Compare(NewSuite(fast...), NewSuite(slow...)).Gate(); got != ExitInconclusive {
+		t.Errorf("exit code %d of something worse that is inconclusive", got)
+	}
+}

@@ -19,7 +19,11 @@ func compareCommand() *cobra.Command {
 downtime, recovery, p99 and throughput, each difference with its interval and a
 plain word. A report is one side; of a suite each scenario, or variant of one, is
 one, with all its repetitions (run --repeat 5 gives an interval something to
-stand on). Scenarios that differ are compared, and the differences named.`,
+stand on). Scenarios that differ are compared, and the differences named.
+
+--fail-if worse makes it a gate: it exits with 1 if a side is worse than the
+first one, with 3 if a run of either could not be done, and with 4 if one was
+inconclusive, interrupted or aborted, for then nothing can be told.`,
 		Example: `  hachaos compare before.json after.json
   hachaos compare before.json after.json --fail-if worse
   hachaos compare single.json cluster.json -o compare.html`,
@@ -47,8 +51,10 @@ stand on). Scenarios that differ are compared, and the differences named.`,
 					return runError(err)
 				}
 			}
-			if failIf == "worse" && suite.Comparison.HasWorse() {
-				return exitError{code: reports.ExitFail}
+			if failIf == "worse" {
+				if code := suite.Gate(); code != reports.ExitPass {
+					return exitError{code: code}
+				}
 			}
 			return nil
 		},
@@ -57,7 +63,7 @@ stand on). Scenarios that differ are compared, and the differences named.`,
 	flags.StringArrayVarP(&paths, "output", "o", nil, "write to `FILE`, in the format of its ending; - is standard output (repeatable)")
 	flags.StringVar(&format, "format", "json", formatUsage())
 	flags.BoolVar(&asJSON, "json", false, "print the suite with its comparison as JSON: short for -o - --format json")
-	flags.StringVar(&failIf, "fail-if", "", "exit with 1 if a side is `worse` than the first one")
+	flags.StringVar(&failIf, "fail-if", "", "exit with 1 if a side is `worse` than the first one, with 3 or 4 if a run is no evidence")
 	return cmd
 }
 
