@@ -174,7 +174,7 @@ func TestHTMLOfDependencies(t *testing.T) {
 	run.Probes = []*loadgen.ProbeRecording{probesOf(".295x200.1005")} // from 2.95 s, before the cut
 	got := rendered(t, "html", Fold(run))
 	for _, want := range []string{
-		"<td class=\"n\">3.02 s</td><td class=\"n\">4</td><td>cache</td><td class=\"text\">worker: breaker opens after 5 failures in a row: read tcp 127.0.0.1:4001: connection reset by peer</td>",
+		"<td class=\"n\">3.02 s</td><td class=\"n\">4</td><td>cache</td><td class=\"text\">worker: breaker opens after 5 failures in a row: read tcp 127.0.0.1: connection reset by peer</td>",
 		"<td class=\"n\">9.30 s</td><td class=\"n\">1</td><td>db</td><td class=\"text\">node-2 is the primary, 1.3 s after node-1 was gone</td>",
 		"redis-cut#1 acted on 40 connections",
 		"<td class=\"text\">no fault was on it</td>",
