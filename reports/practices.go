@@ -2,7 +2,9 @@ package reports
 
 import (
 	"fmt"
+	"math"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/hachaos/hachaos/chaos"
@@ -36,20 +38,33 @@ func practices(r *Report) []Practice {
 	}
 }
 
-// struck returns the injected faults of some kinds that hit workers.
+// struck returns the injected faults of some kinds that hit processes of the
+// target.
 func struck(r *Report, kinds ...string) []Fault {
 	var list []Fault
 	for _, f := range r.Faults {
-		if f.State != string(chaos.Done) || len(f.Victims) == 0 || f.Dependency != "" {
-			continue
-		}
-		for _, kind := range kinds {
-			if f.Kind == kind {
-				list = append(list, f)
-			}
+		if f.State == string(chaos.Done) && len(f.Victims) > 0 && f.Dependency == "" && slices.Contains(kinds, f.Kind) {
+			list = append(list, f)
 		}
 	}
 	return list
+}
+
+// struckWorkers leaves out of those the ones that hit no worker, but a master,
+// and counts the workers.
+func struckWorkers(r *Report, kinds ...string) (list []Fault, workers int64) {
+	for _, f := range struck(r, kinds...) {
+		before := workers
+		for _, v := range f.Victims {
+			if v.Worker > 0 {
+				workers++
+			}
+		}
+		if workers > before {
+			list = append(list, f)
+		}
+	}
+	return list, workers
 }
 
 // fewProbes is how many probes may fail in a row without showing that nothing
@@ -79,7 +94,7 @@ func downIn(r *Report, faults []Fault) (longest float64, known bool) {
 // redundancy is shown if a worker was lost and others answered all the while.
 func redundancy(r *Report) Practice {
 	p := Practice{Name: "redundancy", State: NotTried, Figure: "no fault took a worker away"}
-	faults := struck(r, "kill", "exit", "pause")
+	faults, workers := struckWorkers(r, "kill", "exit", "pause")
 	longest, known := downIn(r, faults)
 	switch {
 	case len(faults) == 0:
@@ -88,26 +103,55 @@ func redundancy(r *Report) Practice {
 	case longest > 0:
 		p.State, p.Figure = NotShown, "nothing was answered for "+units.FormatDuration(duration(longest))+" after a worker was lost"
 	default:
-		p.State, p.Figure = Shown, countOf(int64(len(faults)), "worker")+" lost, and the rest answered all the while"
-		if len(faults) == 1 {
+		p.State, p.Figure = Shown, countOf(workers, "worker")+" lost, and the rest answered all the while"
+		if workers == 1 {
 			p.Figure = "a worker was lost, and the rest answered all the while"
 		}
 	}
 	return p
 }
 
-// healthChecks are shown if a frozen worker, which is not gone, cost nothing.
+// healthChecks are shown if a frozen worker, which is not gone, cost nothing, and
+// nobody waited for its end either: a freeze that is shorter than the requests'
+// timeout loses nothing even where all of them go on being sent to it.
 func healthChecks(r *Report) Practice {
 	p := Practice{Name: "health checks", State: NotTried, Figure: "no worker was frozen: one that is gone needs no check"}
-	faults := struck(r, "pause")
+	faults, _ := struckWorkers(r, "pause")
 	if len(faults) == 0 {
 		return p
 	}
+	shortest := math.Inf(1)
+	for _, f := range faults {
+		shortest = min(shortest, f.EndS-f.StartS)
+	}
+	slowest := slowestAnswer(r)
 	lost, _ := lostIn(faults)
-	if p.State, p.Figure = Shown, "no request was lost to a frozen worker"; lost > 0 {
+	switch {
+	case lost > 0:
 		p.State, p.Figure = NotShown, countOf(lost, "request")+" lost to a frozen worker"
+	case slowest == nil:
+		p.Figure = "a worker was frozen, but no request was answered"
+	case *slowest > shortest/2:
+		p.State = NotShown
+		p.Figure = fmt.Sprintf("no request was lost to a worker frozen for %s, but the slowest answer took %s: it may have waited for the end of that",
+			units.FormatDuration(duration(shortest)), units.FormatDuration(duration(*slowest)))
+	default:
+		p.State = Shown
+		p.Figure = fmt.Sprintf("no request was lost to a worker frozen for %s, and none took longer than %s",
+			units.FormatDuration(duration(shortest)), units.FormatDuration(duration(*slowest)))
 	}
 	return p
+}
+
+// slowestAnswer is in seconds; nil if nothing was answered well.
+func slowestAnswer(r *Report) *float64 {
+	var slowest *float64
+	for _, l := range r.Load {
+		if l.LatencyMS != nil && (slowest == nil || l.LatencyMS.Max/1e3 > *slowest) {
+			slowest = known(l.LatencyMS.Max / 1e3)
+		}
+	}
+	return slowest
 }
 
 // gracefulShutdown is shown if reloads lost nothing.
@@ -170,34 +214,60 @@ func knowsReady(r *Report) bool {
 	return false
 }
 
-// circuitBreaker is shown by a breaker that opened and closed again, or by answers
-// that are degraded instead of failed.
+// circuitBreaker is shown by breakers that opened and all closed again. Answers
+// that are degraded instead of failed show none: that is done without one too.
 func circuitBreaker(r *Report) Practice {
 	var degraded int64
-	opened, closed := 0, 0
 	for _, l := range r.Load {
 		degraded += l.Requests.Degraded
 	}
-	for _, e := range r.Events {
+	opened, breakers, open := breakersOf(r.Events)
+	p := Practice{"circuit breaker", Shown, fmt.Sprintf("opened %s and closed again", times(opened))}
+	switch {
+	case opened == 0 && degraded == 0:
+		p.State, p.Figure = NotTried, "no answer was degraded, and no fault on a dependency called for it"
+		return p
+	case opened == 0:
+		p.State, p.Figure = NotTried, "no breaker was heard of"
+	case open > 0 && breakers == 1:
+		p.State, p.Figure = NotShown, fmt.Sprintf("it opened %s and stayed open", times(opened))
+	case open > 0:
+		p.State, p.Figure = NotShown, fmt.Sprintf("opened %s, and %d of %d breakers stayed open", times(opened), open, breakers)
+	}
+	if degraded > 0 {
+		p.Figure += "; " + countOf(degraded, "answer") + " degraded instead of failed"
+	}
+	return p
+}
+
+// breakersOf counts how often breakers opened, how many did, and how many of
+// them were open at the end. Each worker has a breaker of its own for each
+// dependency, and one that comes up anew has new ones.
+func breakersOf(events []Event) (opened, breakers, open int) {
+	type breaker struct{ dependency, worker string }
+	isOpen := map[breaker]bool{}
+	for _, e := range events {
+		b := breaker{e.Source, numbered.FindString(e.What)}
 		switch {
 		case strings.Contains(e.What, "breaker opens"):
 			opened++
+			isOpen[b] = true
 		case strings.Contains(e.What, "breaker closes"):
-			closed++
+			isOpen[b] = false
+		case !e.told() && cameUp.MatchString(e.What):
+			for other := range isOpen {
+				if other.worker == b.worker {
+					isOpen[other] = false
+				}
+			}
 		}
 	}
-	p := Practice{"circuit breaker", Shown, countOf(degraded, "answer") + " degraded instead of failed"}
-	switch {
-	case opened > 0 && closed == 0:
-		p.State, p.Figure = NotShown, fmt.Sprintf("it opened %s and never closed", times(opened))
-	case opened > 0 && degraded > 0:
-		p.Figure = fmt.Sprintf("opened %s and closed again; %s", times(opened), p.Figure)
-	case opened > 0:
-		p.Figure = fmt.Sprintf("opened %s and closed again", times(opened))
-	case degraded == 0:
-		p.State, p.Figure = NotTried, "no answer was degraded, and no fault on a dependency called for it"
+	for _, is := range isOpen {
+		if breakers++; is {
+			open++
+		}
 	}
-	return p
+	return opened, breakers, open
 }
 
 // failover is shown by a dependency's replica that took over from a primary that

@@ -29,6 +29,15 @@ func TestPractices(t *testing.T) {
 	lossy.Faults = []chaos.Event{{ID: "reload#1", Name: "reload", Kind: "reload", N: 1, Start: 2995 * time.Millisecond, End: 2995 * time.Millisecond, State: chaos.Done}}
 	frozen := crashRun()
 	frozen.Faults = []chaos.Event{pause("freeze", 8*time.Second, 9*time.Second)}
+	short := crashRun() // some wait for its end, and none times out
+	short.Faults = []chaos.Event{pause("freeze", 8*time.Second, 8500*time.Millisecond)}
+	frozenMaster, killedMaster := crashRun(), crashRun()
+	frozenMaster.Faults = []chaos.Event{pause("freeze", 8*time.Second, 9*time.Second)}
+	killedMaster.Faults = []chaos.Event{kill("crash", 1, 8*time.Second)}
+	frozenMaster.Faults[0].Victims[0].Worker, killedMaster.Faults[0].Victims[0].Worker = 0, 0
+	unloaded := crashRun()
+	unloaded.Faults = frozen.Faults
+	unloaded.Loads = nil
 	limited := crashRun()
 	limited.Loads[0].Statuses[429] = 7
 	limited.Loads[0].Degraded = 2
@@ -49,8 +58,14 @@ func TestPractices(t *testing.T) {
 		{reload, "graceful shutdown", Shown},
 		{lossy, "graceful shutdown", NotShown},
 		{frozen, "health checks", Shown},
+		{short, "health checks", NotShown},
+		{frozenMaster, "health checks", NotTried},
+		{frozenMaster, "redundancy", NotTried},
+		{killedMaster, "redundancy", NotTried},
+		{killedMaster, "automatic restart", Shown},
+		{unloaded, "health checks", NotTried},
 		{limited, "rate limiting", Shown},
-		{limited, "circuit breaker", Shown},
+		{limited, "circuit breaker", NotTried},
 		{clusterRun, "rate limiting", NotTried},
 		{clusterRun, "monitoring", NotTried},
 	} {
@@ -59,6 +74,13 @@ func TestPractices(t *testing.T) {
 		}
 	}
 	if text := textOf(t, Fold(clusterRun), TextOptions{Practices: true}); !strings.Contains(text, " ✔ automatic restart          back after 2 crashes, the slowest in 51 ms\n") {
+		t.Error(text)
+	}
+	pairs := crashRun()
+	for i := range pairs.Faults {
+		pairs.Faults[i].Victims = append(pairs.Faults[i].Victims, chaos.Victim{Worker: 4, PID: 4720 + i})
+	}
+	if text := textOf(t, Fold(pairs), TextOptions{Practices: true}); !strings.Contains(text, " ✔ redundancy                 4 workers lost, and the rest answered all the while\n") {
 		t.Error(text)
 	}
 	if text := textOf(t, Fold(clusterRun), TextOptions{}); strings.Contains(text, "redundancy") {
