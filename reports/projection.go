@@ -124,12 +124,12 @@ func (p *Projection) expect() {
 			f.BearablePerYear = known(*p.AllowedS / mean)
 		}
 	}
-	total = min(total, p.YearS)
-	p.DowntimeS, p.Availability = known(total), known(1-total/p.YearS)
+	down := min(total, p.YearS)
+	p.DowntimeS, p.Availability = known(down), known(1-down/p.YearS)
 	if p.AllowedS != nil && *p.AllowedS > 0 {
-		p.SpentRatio = known(total / *p.AllowedS)
+		p.SpentRatio = known(down / *p.AllowedS)
 		if total > 0 {
-			p.Bearable = known(*p.AllowedS / total)
+			p.Bearable = known(*p.AllowedS / total) // of all that they cost, though a year has no room for it
 		}
 	}
 }

@@ -132,3 +132,15 @@ func TestProjectionOfUnreliableRuns(t *testing.T) {
 		}
 	}
 }
+
+// How much more seldom all of them would have to come is told from all that they
+// cost, also where that is more than there is in a year.
+func TestProjectionBeyondAYear(t *testing.T) {
+	run := crashes(250, 250, 250, 250, 250)
+	p := projected(t, run, 2*86400/2.5) // 2.5 s each, every 1.25 s
+	near(t, "downtime_s", p.DowntimeS, p.YearS)
+	near(t, "availability", p.Availability, 0)
+	near(t, "spent_ratio", p.SpentRatio, 1000)
+	near(t, "bearable", p.Bearable, 0.0005)
+	near(t, "bearable_per_year", p.Faults[0].BearablePerYear, p.Faults[0].PerYear**p.Bearable)
+}
