@@ -40,7 +40,15 @@ func (d *Difference) byRepetition(from, to []*Report) {
 	for _, name := range names {
 		n, m = n+len(a[name]), m+len(b[name])
 	}
-	d.Reason = fmt.Sprintf("the interval holds outages possible that neither side showed; %d faults here against %d there differ by more than chance (permutation test, p = %.3f)", n, m, p)
+	d.Reason = fmt.Sprintf("the interval holds outages possible that neither side showed; %d faults here against %d there differ by more than chance (permutation test, %s)", n, m, chance(p))
+}
+
+// chance is "p = 0.008".
+func chance(p float64) string {
+	if p < 0.001 {
+		return "p < 0.001"
+	}
+	return fmt.Sprintf("p = %.3f", p)
 }
 
 // downtimes returns the downtime of each repetition of each fault, by its name;

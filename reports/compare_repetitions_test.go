@@ -63,3 +63,12 @@ func TestPermutationTest(t *testing.T) {
 		t.Errorf("p of equals is %v", p)
 	}
 }
+
+// The smallest p is one in the number of permutations, and never none at all.
+func TestChance(t *testing.T) {
+	for p, want := range map[float64]string{0.00005: "p < 0.001", 0.001: "p = 0.001", 0.0079: "p = 0.008"} {
+		if got := chance(p); got != want {
+			t.Errorf("%v is %q, want %q", p, got, want)
+		}
+	}
+}

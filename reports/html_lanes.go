@@ -225,7 +225,7 @@ func newHTMLBudget(b *Budget) *htmlBudget {
 		case math.IsInf(ratio, 1):
 			v.Spent += "; nothing is allowed"
 		case ratio > 1:
-			v.Spent += ", " + strconv.FormatFloat(ratio, 'g', 3, 64) + " times as much"
+			v.Spent += ", " + factor(ratio) + " times as much"
 		default:
 			v.Spent += ", " + units.FormatPercent(ratio) + " of it"
 		}

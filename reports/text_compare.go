@@ -1,7 +1,6 @@
 package reports
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
@@ -101,7 +100,7 @@ func signed(unit string, v float64) string {
 		sign = "±"
 	}
 	if unit == "ratio" {
-		return sign + fmt.Sprintf("%.3g", 100*v) + " points"
+		return sign + factor(100*v) + " points"
 	}
 	return sign + figureText(unit, v)
 }

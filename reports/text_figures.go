@@ -150,7 +150,7 @@ func (t *text) budget(b *Budget) {
 	case b.SpentS == nil:
 		line += "what this run spent is unknown"
 	case b.SpentRatio != nil && *b.SpentRatio > 1:
-		line += fmt.Sprintf("this run spent %s, %.3g times as much", units.FormatDuration(duration(*b.SpentS)), *b.SpentRatio)
+		line += fmt.Sprintf("this run spent %s, %s times as much", units.FormatDuration(duration(*b.SpentS)), factor(*b.SpentRatio))
 	case b.SpentRatio != nil && *b.SpentRatio > 0:
 		line += fmt.Sprintf("this run spent %s, %s of it", units.FormatDuration(duration(*b.SpentS)), units.FormatPercent(*b.SpentRatio))
 	default:
@@ -171,12 +171,17 @@ func burnText(b *Budget) string {
 	return line + "going on like this the budget would be gone after " + units.FormatDuration(duration(b.WindowS / *b.BurnRate))
 }
 
-// factor prints a positive number to three digits: "0.67", "12.3", "4,310".
+// factor prints a number that is not negative to three digits, and one from 1,000
+// on whole: "0.67", "12.3", "4,310".
 func factor(v float64) string {
-	if v >= 1000 && v < 1e15 {
+	switch {
+	case v >= 999.5 && v < 1e15:
 		return units.FormatCount(int64(math.Round(v)))
+	case v != 0 && (v < 1e-9 || v >= 1e15):
+		return strconv.FormatFloat(v, 'g', 3, 64) // nobody counts so many zeros
 	}
-	return strconv.FormatFloat(v, 'g', 3, 64)
+	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'e', 2, 64), 64)
+	return strconv.FormatFloat(rounded, 'f', -1, 64)
 }
 
 // causeList is "reset 3, closed 1": the most frequent first.

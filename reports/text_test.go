@@ -202,6 +202,37 @@ func TestTextNeverRoundsUp(t *testing.T) {
 	if got := late.text(); got != "1.0001s" {
 		t.Errorf("a missed duration: %s", got)
 	}
+	for _, c := range []struct{ met, want string }{
+		{"downtime < 1s", "999.6ms"}, {"downtime > 999ms", "1 s"}, {"downtime <= 1s", "1 s"},
+	} {
+		s := SLO{Expr: c.met, Unit: "duration", Value: known(0.9996), OK: true}
+		if got := s.text(); got != c.want {
+			t.Errorf("%s is met by %q, want %q", c.met, got, c.want)
+		}
+	}
+}
+
+// Nobody reads exponents.
+func TestFactor(t *testing.T) {
+	for v, want := range map[float64]string{
+		0: "0", 0.667: "0.667", 1: "1", 12.34: "12.3", 100: "100", 999.4: "999", 999.6: "1,000", 4310.4: "4,310", 1234567: "1,234,567",
+		0.00001: "0.00001", 0.000123456: "0.000123",
+	} {
+		if got := factor(v); got != want {
+			t.Errorf("%v is %q, want %q", v, got, want)
+		}
+	}
+	if got := signed("ratio", -0.0000001); got != "−0.00001 points" {
+		t.Errorf("a difference of %q", got)
+	}
+	r := &Budget{Objective: 0.999, WindowS: 86400, AllowedS: 1, SpentS: known(1234), SpentRatio: known(1234)}
+	tx := &text{}
+	tx.budget(r)
+	for name, got := range map[string]string{"text": tx.String(), "page": newHTMLBudget(r).Spent} {
+		if !strings.Contains(got, ", 1,234 times as much") {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
 }
 
 func TestCount(t *testing.T) {

@@ -28,14 +28,14 @@ func times(n int) string {
 	return countOf(int64(n), "time")
 }
 
-// text is the objective's figure in words; where rounding would make a missed
-// figure look like its limit, with all its digits.
+// text is the objective's figure in words; where rounding would make it look like
+// a limit that it misses, or has to lie beyond, with all its digits.
 func (s SLO) text() string {
 	if s.Value == nil {
 		return "unknown"
 	}
 	text := formatValue(s.Unit, *s.Value)
-	if i := strings.IndexAny(s.Expr, "<>="); i >= 0 && !s.OK {
+	if i := strings.IndexAny(s.Expr, "<>="); i >= 0 && (!s.OK || !strings.Contains(s.Expr[i:], "=")) {
 		limit, err := parseValue(s.Unit, strings.TrimSpace(strings.TrimLeft(s.Expr[i:], "<>=")))
 		if err == nil && formatValue(s.Unit, limit) == text {
 			return exactValue(s.Unit, *s.Value)
