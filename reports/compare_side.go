@@ -64,20 +64,13 @@ func slowestP99(r *Report) *float64 {
 	return slowest
 }
 
-// allThroughput is good answers per second, summed over all streams, each of its
-// own time.
+// allThroughput is that of the run. Reports of old did not say it, and the rates
+// of several streams do not add up: each is of the stream's own time.
 func allThroughput(r *Report) *float64 {
-	var sum *float64
-	for _, l := range r.Load {
-		if l.ThroughputRPS != nil {
-			total := *l.ThroughputRPS
-			if sum != nil {
-				total += *sum
-			}
-			sum = &total
-		}
+	if r.ThroughputRPS == nil && len(r.Load) == 1 {
+		return r.Load[0].ThroughputRPS
 	}
-	return sum
+	return r.ThroughputRPS
 }
 
 func newSide(label string, runs []*Report) Side {
@@ -162,7 +155,7 @@ func (f *Figure) withinRun(runs []*Report) {
 	for _, r := range runs {
 		own := r.Availability.AvailabilityCI95
 		if f.Metric == "downtime" {
-			own = complement(r.Availability.UptimeCI95, r.DurationS)
+			own = complement(r.Availability.UptimeCI95, observedS(r))
 		}
 		if own == nil {
 			f.Reason = oneRun(runs)
@@ -179,6 +172,21 @@ func (f *Figure) withinRun(runs []*Report) {
 		wide[1] = min(1, wide[1])
 	}
 	f.CI95, f.wide = &ci, &wide
+}
+
+// observedS is how long the prober whose figure uptime is has watched: what it
+// sent × its interval. That of a report without its probes is the run's length.
+func observedS(r *Report) float64 {
+	var chosen *Probe
+	for i := range r.Probes {
+		if p := &r.Probes[i]; p.Sent > 0 && (chosen == nil || p.Connections == "new") {
+			chosen = p
+		}
+	}
+	if chosen == nil {
+		return r.DurationS
+	}
+	return float64(chosen.Sent) * chosen.EveryMS / 1e3
 }
 
 // betweenRuns is the interval of a mean over n ≥ 5 runs. What is lost is skewed,

@@ -283,3 +283,34 @@ func TestGate(t *testing.T) {
 		t.Errorf("exit code %d of something worse that is inconclusive", got)
 	}
 }
+
+// The interval of downtime is that of the time in which the prober watched, as
+// the downtime itself is.
+func TestCompareDowntimeUnobserved(t *testing.T) {
+	run := crashes(50, 50, 50, 50, 50)
+	run.Probes = []*loadgen.ProbeRecording{probesOf(".300x50.250x50.250x50.250x50.250x50.10 600")}
+	r := Fold(run)
+	f := newSide("A", []*Report{r}).Figures[1]
+	if f.Metric != "downtime" || f.CI95 == nil {
+		t.Fatalf("%+v", f)
+	}
+	observed := float64(r.Probes[0].Sent) * 0.01
+	if ci := complement(r.Availability.UptimeCI95, observed); *f.CI95 != *ci || f.CI95[0] > *f.Mean || f.CI95[1] < *f.Mean {
+		t.Errorf("interval %v of %v, want %v", *f.CI95, *f.Mean, *ci)
+	}
+}
+
+// The throughput of a run is one figure, whoever asks for it: two streams one
+// after the other do not make twice as much.
+func TestThroughputOfStreams(t *testing.T) {
+	run := crashRun()
+	first, second := stream("first", 1500), stream("second", 3000)
+	second.Start, second.End = 15*time.Second, 30*time.Second
+	run.Loads, run.Duration, run.Objectives = []*loadgen.Recording{first, second}, 30*time.Second, objectives("throughput > 100/s")
+	r := Fold(run)
+	near(t, "objective", r.SLOs[0].Value, 150)
+	near(t, "compared", allThroughput(r), 150)
+	if got := throughputFigure(r).Text; got != "150/s" {
+		t.Errorf("the page says %s", got)
+	}
+}

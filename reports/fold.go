@@ -29,6 +29,7 @@ func Fold(run Run) *Report {
 		Target:              run.Target,
 		Load:                []Load{},
 		Probes:              []Probe{},
+		ThroughputRPS:       throughput(run.Loads...),
 		Faults:              foldFaults(&run, windows, charged),
 		UnexplainedRequests: unexplained,
 		Events:              append([]Event{}, run.Events...),
@@ -91,7 +92,8 @@ func foldLoad(rec *loadgen.Recording) Load {
 	return l
 }
 
-// throughput is good answers per second of the stream's own time.
+// throughput is good answers per second, from the start of the first stream to
+// the end of the last one.
 func throughput(recs ...*loadgen.Recording) *float64 {
 	var ok int64
 	start, end := never, time.Duration(0)

@@ -43,6 +43,8 @@ type Report struct {
 	Load        []Load      `json:"load"`
 	Probes      []Probe     `json:"probes"`
 
+	ThroughputRPS *float64 `json:"throughput_rps"` // good answers of all streams, from the first one's start to the last one's end
+
 	Availability Availability `json:"availability"`
 	Budget       *Budget      `json:"budget"`
 	Projection   *Projection  `json:"projection"`
