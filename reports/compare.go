@@ -6,16 +6,17 @@ import "fmt"
 // one scenario are one side.
 type Comparison struct {
 	Sides []Side   `json:"sides"`
-	Pairs []Pair   `json:"pairs"` // each side against the first
+	Pairs []Pair   `json:"pairs"` // each side against the first, or against the same variant in the first document
 	Notes []string `json:"notes"` // what to know before believing the words
 }
 
 // Side is a scenario, a variant or a file that is compared.
 type Side struct {
-	Label   string   `json:"label"` // A, B, C, …
-	Name    string   `json:"name"`
-	Runs    int      `json:"runs"`
-	Figures []Figure `json:"figures"`
+	Label    string   `json:"label"` // A, B, C, …
+	Name     string   `json:"name"`
+	Document int      `json:"document"` // which of those compared it is from: 1 is the first
+	Runs     int      `json:"runs"`
+	Figures  []Figure `json:"figures"`
 
 	first *Report
 	runs  []*Report
@@ -66,8 +67,11 @@ const (
 
 // Compare puts the runs of several documents into one suite and sets them
 // against each other: each report is a side, and so is each scenario (or variant
-// of one) of a suite, with all its repetitions. Scenarios that differ are
-// compared as well, and the differences named.
+// of one) of a suite, with all its repetitions. The sides of a single document
+// are set against its first one. Those of several are set against the first
+// document's: against the same scenario or variant where it has more than one
+// and any that is the same, and never against one of their own document. Scenarios that differ are compared
+// as well, and the differences named.
 // A single suite that has been compared already is returned as it is.
 func Compare(docs ...Document) *Suite {
 	if len(docs) == 1 {
@@ -76,16 +80,17 @@ func Compare(docs ...Document) *Suite {
 		}
 	}
 	suite := &Suite{Schema: SuiteSchema, Runs: []*Report{}}
-	var groups [][]*Report
+	var groups [][][]*Report
 	for _, doc := range docs {
-		groups = append(groups, groupRuns(doc.Reports())...)
+		groups = append(groups, groupRuns(doc.Reports()))
 		suite.Runs = append(suite.Runs, doc.Reports()...)
 	}
-	suite.Comparison = compareGroups(groups)
+	suite.Comparison = compareGroups(groups...)
 	return suite
 }
 
-// HasWorse tells whether any side is worse than the first in any metric.
+// HasWorse tells whether any side is worse in any metric than the one that it is
+// set against.
 func (c *Comparison) HasWorse() bool {
 	if c == nil {
 		return false
@@ -138,21 +143,62 @@ func groupRuns(runs []*Report) [][]*Report {
 	return groups
 }
 
-// compareGroups returns nil for a single run, which there is nothing to say of.
-func compareGroups(groups [][]*Report) *Comparison {
-	if len(groups) == 0 || len(groups) == 1 && len(groups[0]) < 2 {
+// compareGroups compares the sides of each document. It returns nil for a single
+// run, which there is nothing to say of.
+func compareGroups(docs ...[][]*Report) *Comparison {
+	c := &Comparison{Sides: []Side{}, Pairs: []Pair{}, Notes: []string{}}
+	for i, groups := range docs {
+		for _, runs := range groups {
+			side := newSide(label(len(c.Sides)), runs)
+			side.Document = i + 1
+			c.Sides = append(c.Sides, side)
+		}
+	}
+	if len(c.Sides) == 0 || len(c.Sides) == 1 && c.Sides[0].Runs < 2 {
 		return nil
 	}
-	c := &Comparison{Sides: []Side{}, Pairs: []Pair{}, Notes: []string{}}
-	for i, runs := range groups {
-		c.Sides = append(c.Sides, newSide(label(i), runs))
+	first := c.Sides[:len(docs[0])]
+	if len(docs) == 1 || len(first) == 0 {
+		first = c.Sides[:1]
 	}
-	for i := 1; i < len(c.Sides); i++ {
-		c.Pairs = append(c.Pairs, newPair(&c.Sides[0], &c.Sides[i]))
+	alike := map[int]bool{} // documents that have something of the first one's
+	for i := range c.Sides {
+		alike[c.Sides[i].Document] = alike[c.Sides[i].Document] || c.Sides[i].counterpart(first) != nil
+	}
+	for i := len(first); i < len(c.Sides); i++ {
+		to := &c.Sides[i]
+		from := to.counterpart(first)
+		if !alike[to.Document] {
+			from = &first[0]
+		}
+		if from == nil {
+			c.Notes = append(c.Notes, fmt.Sprintf("%s is compared with nothing: the first document has nothing like %s", to.Label, to.Name))
+			continue
+		}
+		c.Pairs = append(c.Pairs, newPair(from, to))
 	}
 	c.Notes = append(c.Notes, notes(c)...)
 	c.forget()
 	return c
+}
+
+// counterpart returns the side that another is set against: of several the same
+// variant of the same scenario, else the same variant; nil if there is none.
+func (s *Side) counterpart(first []Side) *Side {
+	if len(first) == 1 {
+		return &first[0]
+	}
+	var same *Side
+	for i := range first {
+		switch a, b := first[i].first.Scenario, s.first.Scenario; {
+		case a.Variant != b.Variant:
+		case a.Name == b.Name:
+			return &first[i]
+		case a.Variant != "" && same == nil:
+			same = &first[i]
+		}
+	}
+	return same
 }
 
 // forget drops what only the making of a comparison needs, so that one that was

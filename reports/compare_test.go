@@ -300,6 +300,60 @@ func TestCompareDowntimeUnobserved(t *testing.T) {
 	}
 }
 
+// Of two suites with the same variants each is set against its like, and never
+// against another one of its own suite.
+func TestCompareVariants(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 5))
+	suiteOf := func(name string, slower map[string]float64, variants ...string) *Suite {
+		var runs []*Report
+		for _, variant := range variants {
+			for range 5 {
+				runs = append(runs, playedRun(r, slower[variant], slower[variant]))
+				runs[len(runs)-1].Scenario.Name, runs[len(runs)-1].Scenario.Variant = name, variant
+			}
+		}
+		return NewSuite(runs...)
+	}
+	slower := map[string]float64{"workers=4": 1, "workers=1": 4, "workers=8": 1}
+	before := suiteOf("crash", slower, "workers=4", "workers=1")
+	if before.Comparison.Pairs[0].From != "A" || !before.Comparison.HasWorse() {
+		t.Fatal("one worker is no worse than four")
+	}
+	pairs := func(c *Comparison) (list []string) {
+		for _, p := range c.Pairs {
+			list = append(list, p.From+p.To)
+		}
+		return list
+	}
+	for _, name := range []string{"crash", "crash-renamed"} {
+		c := Compare(before, suiteOf(name, slower, "workers=1", "workers=8", "workers=4")).Comparison
+		if got := pairs(c); !slices.Equal(got, []string{"BC", "AE"}) {
+			t.Errorf("%s: pairs %q", name, got)
+		}
+		if want := "D is compared with nothing: the first document has nothing like " + name + " workers=8"; !slices.Contains(c.Notes, want) {
+			t.Errorf("notes %q", c.Notes)
+		}
+		if c.HasWorse() {
+			t.Errorf("%s: the same is worse", name)
+		}
+		if c.Sides[1].Document != 1 || c.Sides[2].Document != 2 {
+			t.Errorf("sides %+v", c.Sides)
+		}
+	}
+	worse := suiteOf("crash", map[string]float64{"workers=4": 1, "workers=1": 20}, "workers=4", "workers=1")
+	if c := Compare(before, worse).Comparison; !c.HasWorse() || c.Pairs[1].From != "B" {
+		t.Error("one worker that became worse is not called so")
+	}
+	// Where nothing is alike all are set against the first.
+	if got := pairs(Compare(before, suiteOf("other", slower, "workers=8")).Comparison); !slices.Equal(got, []string{"AC"}) {
+		t.Errorf("pairs %q", got)
+	}
+	// A first document with one side is what all others are set against.
+	if got := pairs(Compare(suiteOf("crash", slower, "workers=4"), before).Comparison); !slices.Equal(got, []string{"AB", "AC"}) {
+		t.Errorf("pairs %q", got)
+	}
+}
+
 // The throughput of a run is one figure, whoever asks for it: two streams one
 // after the other do not make twice as much.
 func TestThroughputOfStreams(t *testing.T) {

@@ -19,7 +19,9 @@ func compareCommand() *cobra.Command {
 downtime, recovery, p99 and throughput, each difference with its interval and a
 plain word. A report is one side; of a suite each scenario, or variant of one, is
 one, with all its repetitions (run --repeat 5 gives an interval something to
-stand on). Scenarios that differ are compared, and the differences named.
+stand on). Where the first file has several variants, each one of the other files
+is set against the same variant in it. Scenarios that differ are compared, and the
+differences named.
 
 --fail-if worse makes it a gate: it exits with 1 if a side is worse than the
 first one, with 3 if a run of either could not be done, and with 4 if one was
@@ -67,8 +69,7 @@ inconclusive, interrupted or aborted, for then nothing can be told.`,
 	return cmd
 }
 
-// compareFiles compares report files; the sides are named after them where there
-// is one for each.
+// compareFiles compares report files; the sides are named after them.
 func compareFiles(paths []string) (*reports.Suite, error) {
 	var docs []reports.Document
 	for _, path := range paths {
@@ -82,9 +83,9 @@ func compareFiles(paths []string) (*reports.Suite, error) {
 	if suite.Comparison == nil {
 		return nil, usageError(fmt.Errorf("%s: there is one run in it, and nothing to compare it with (name a second report)", paths[0]))
 	}
-	if sides := suite.Comparison.Sides; len(paths) > 1 && len(sides) == len(paths) {
+	if sides := suite.Comparison.Sides; len(paths) > 1 {
 		for i := range sides {
-			sides[i].Name += " (" + paths[i] + ")"
+			sides[i].Name += " (" + paths[sides[i].Document-1] + ")"
 		}
 	}
 	return suite, nil
