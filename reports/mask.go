@@ -54,8 +54,13 @@ func stars(s string) string {
 		return s
 	}
 	if n := len(s) - 1; n > 0 && s[0] == s[n] && (s[0] == '"' || s[0] == '\'') {
-		return s[:1] + stars(s[1:n]) + s[n:]
+		return s[:1] + MaskAll(s[1:n]) + s[n:]
 	}
+	return MaskAll(s)
+}
+
+// MaskAll hides all of s but templates, as [Mask] does.
+func MaskAll(s string) string {
 	var b strings.Builder
 	done := 0
 	for _, m := range append(aTemplate.FindAllStringIndex(s, -1), []int{len(s), len(s)}) {

@@ -103,6 +103,8 @@ type source struct {
 	name  string
 	lines []string
 	rank  int // 0 for the file, then in the order of --set
+
+	secret []bool // lines that belong to a secret begun above; nil until asked for
 }
 
 func newSource(name, text string) *source {
@@ -123,7 +125,7 @@ func (s *source) excerpt(line, column int) string {
 	if line < 1 || line > len(s.lines) {
 		return ""
 	}
-	runes := []rune(reports.Mask(s.lines[line-1]))
+	runes := []rune(s.concealed(line))
 	column = max(1, min(column, len(runes)+1))
 	from := 0
 	if len(runes) > widest {
