@@ -195,6 +195,7 @@ type Snapshot struct {
 	Counts
 	Rate     float64       // good answers of the last second, those of the warm-up included
 	P50, P99 time.Duration // of all good answers from t = 0 on; 0 before the first
+	BadStart string        // the first failure of the warm-up, in words; "" if there is none
 }
 
 // Snapshot says how the stream stands. It may be called at any time from any
@@ -202,6 +203,7 @@ type Snapshot struct {
 func (g *Generator) Snapshot() Snapshot {
 	var s Snapshot
 	s.Counts, s.Rate = g.recorder.counts()
+	s.BadStart = g.recorder.badStart()
 	if latency := g.recorder.latency(); latency.TotalCount() > 0 {
 		s.P50 = time.Duration(latency.ValueAtPercentile(50)) * time.Microsecond
 		s.P99 = time.Duration(latency.ValueAtPercentile(99)) * time.Microsecond

@@ -60,6 +60,22 @@ func (r *recorder) latency() *hdrhistogram.Histogram {
 	return sum
 }
 
+// badStart returns the first failure of the warm-up in words; "" if there is none.
+func (r *recorder) badStart() string {
+	var first *example
+	for _, s := range r.shards {
+		s.mu.Lock()
+		if e := s.badStart; e != nil && (first == nil || e.at < first.at) {
+			first = e
+		}
+		s.mu.Unlock()
+	}
+	if first == nil {
+		return ""
+	}
+	return first.text
+}
+
 // counts returns the counters and the good answers of the last second.
 func (r *recorder) counts() (sum Counts, rate float64) {
 	now := clock.Now()

@@ -1,9 +1,13 @@
 package loadgen
 
 import (
+	"bufio"
+	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,12 +93,30 @@ func TestMergeLeavesItsArguments(t *testing.T) {
 	}
 }
 
+// What knows the secrets hides them: nothing is cut from an example before.
+func TestExamplesAreKeptWhole(t *testing.T) {
+	text := strings.Repeat("x", 299) + "hunter22"
+	s := newShard(0, false)
+	s.record(&outcome{start: 1, done: 2, cause: CauseOther, err: errors.New(text)})
+	if _, examples := s.recording(); examples[CauseOther].text != text {
+		t.Errorf("the example is %q", examples[CauseOther].text)
+	}
+	r := probeRecord{cause: CauseOther, text: text}
+	pr := probeReader{bufio.NewReader(bytes.NewReader(r.append(nil)))}
+	if err := pr.next(nil, func(got probeRecord) { r = got }); err != nil || r.text != text {
+		t.Errorf("the probe's example is %q, error %v", r.text, err)
+	}
+}
+
 func TestWarmupIsCountedApart(t *testing.T) {
 	s := newShard(1000, false)
 	for _, o := range []outcome{{start: 999, done: 5000, status: 200}, {start: 10, done: 20, cause: CauseReset}, {start: 1000, done: 1001, status: 200}} {
 		s.record(&o)
 	}
 	rec, _ := s.recording()
+	if s.badStart == nil || s.badStart.text == "" {
+		t.Errorf("what failed in the warm-up is %+v", s.badStart)
+	}
 	if s.counts.WarmupOK != 1 || s.counts.WarmupFailed != 1 || rec.Sent != 1 || rec.OK != 1 || rec.Statuses[200] != 1 || len(rec.Cells) != 0 {
 		t.Errorf("%+v, %+v", s.counts, rec)
 	}

@@ -13,7 +13,9 @@ const (
 	maxLatency   = int64(time.Hour / time.Microsecond)
 	maxWorkers   = 4096 // distinct X-Worker values counted
 	maxWorkerLen = 128
-	maxExample   = 300 // bytes of an example's text
+	// maxExample is how many bytes of an example's text are kept: more than anybody
+	// shows, so that a secret in it is whole where secrets are known, and hidden there.
+	maxExample = 4096
 
 	// Completions of the last second, by tenths.
 	tick  = 100 * time.Millisecond
@@ -47,6 +49,7 @@ type shard struct {
 	failures [NumCauses]int64
 	statuses [1000]int64
 	examples map[Cause]example
+	badStart *example // the first failure of the warm-up
 	workers  map[string]*int64
 	in, out  int64
 
@@ -71,6 +74,11 @@ type example struct {
 	text string
 }
 
+func newExample(o *outcome) *example {
+	text := o.explain()
+	return &example{o.start, text[:min(len(text), maxExample)]}
+}
+
 func newShard(epoch clock.Time, open bool) *shard {
 	s := &shard{epoch: epoch, open: open, latency: newLatency(), examples: map[Cause]example{}, workers: map[string]*int64{}}
 	if open {
@@ -85,11 +93,7 @@ func (s *shard) record(o *outcome) {
 	defer s.mu.Unlock()
 	s.markRecent(o)
 	if o.start < s.epoch {
-		if o.cause == CauseNone {
-			s.counts.WarmupOK++
-		} else {
-			s.counts.WarmupFailed++
-		}
+		s.warmup(o)
 		return
 	}
 	if s.counts.Sent == 0 || o.start < s.first {
@@ -117,6 +121,18 @@ func (s *shard) record(o *outcome) {
 	}
 	if o.cause != CauseNone || o.retried {
 		s.cell(o)
+	}
+}
+
+// warmup counts a request begun before t = 0.
+func (s *shard) warmup(o *outcome) {
+	if o.cause == CauseNone {
+		s.counts.WarmupOK++
+		return
+	}
+	s.counts.WarmupFailed++
+	if s.badStart == nil || o.start < s.badStart.at {
+		s.badStart = newExample(o)
 	}
 }
 
@@ -148,8 +164,7 @@ func (s *shard) fail(o *outcome) {
 	s.counts.Failed++
 	s.failures[o.cause]++
 	if e, ok := s.examples[o.cause]; !ok || o.start < e.at {
-		text := o.explain()
-		s.examples[o.cause] = example{o.start, text[:min(len(text), maxExample)]}
+		s.examples[o.cause] = *newExample(o)
 	}
 }
 

@@ -122,9 +122,22 @@ func redactReport(r *Report, secrets []string) {
 	}
 }
 
+// longestExcerpt is how many bytes of a text from outside a report shows.
+const longestExcerpt = 300
+
+// Excerpt is the beginning of a text that may be long, as an error's, without
+// what [Redact] hides: a secret across the end of it leaves nothing behind.
+func Excerpt(text string, secrets ...string) string {
+	text = Redact(text, secrets...)
+	if len(text) > longestExcerpt {
+		text = strings.ToValidUTF8(text[:longestExcerpt], "") + "…"
+	}
+	return text
+}
+
 func redactValues(texts map[string]string, secrets []string) {
 	for k, text := range texts {
-		texts[k] = Redact(text, secrets...)
+		texts[k] = Excerpt(text, secrets...)
 	}
 }
 

@@ -80,6 +80,30 @@ func TestFoldRedactsEveryText(t *testing.T) {
 	}
 }
 
+// What is cut is cut after the secrets are gone: none leaves its head behind.
+func TestExcerpt(t *testing.T) {
+	const secret = "hunter2hunter2"
+	for _, c := range []struct{ in, want string }{
+		{"connection refused", "connection refused"},
+		{strings.Repeat("x", 290) + " " + secret, strings.Repeat("x", 290) + " ***"},
+		{strings.Repeat("x", 292) + " " + secret + " it said", strings.Repeat("x", 292) + " *** it …"},
+		{strings.Repeat("é", 200), strings.Repeat("é", 150) + "…"},
+		{"x" + strings.Repeat("é", 200), "x" + strings.Repeat("é", 149) + "…"},
+	} {
+		got := Excerpt(c.in, secret)
+		if got != c.want {
+			t.Errorf("Excerpt(%q) = %q, want %q", c.in, got, c.want)
+		}
+	}
+	run := crashRun()
+	run.Secrets = []string{secret}
+	run.Loads[0].Examples[loadgen.CauseReset] = strings.Repeat("x", 295) + secret
+	run.Probes[0].Examples = map[loadgen.Cause]string{loadgen.CauseReset: strings.Repeat("x", 295) + secret}
+	if text := written(t, Fold(run)); strings.Contains(text, "hunt") {
+		t.Error("the head of a secret stands in the report")
+	}
+}
+
 // fillTexts sets every text within v.
 func fillTexts(v reflect.Value, text string) {
 	switch v.Kind() {

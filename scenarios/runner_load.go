@@ -177,7 +177,10 @@ func (r *run) checkBaseline() error {
 	var warmup []reports.Warmup
 	for i, g := range r.generators {
 		s := g.Snapshot()
-		warmup = append(warmup, reports.Warmup{Stream: r.scenario.Load[i].Name, OK: s.WarmupOK, Failed: s.WarmupFailed})
+		warmup = append(warmup, reports.Warmup{
+			Stream: r.scenario.Load[i].Name, OK: s.WarmupOK, Failed: s.WarmupFailed,
+			Example: reports.Excerpt(s.BadStart, r.scenario.Secrets()...),
+		})
 	}
 	return reports.CheckBaseline(r.scenario.SLO, warmup)
 }
