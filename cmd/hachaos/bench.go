@@ -108,6 +108,7 @@ func runBench(cmd *cobra.Command, o *bench.Options, url string, paths []string, 
 		fmt.Fprintf(cmd.ErrOrStderr(), "hachaos: %v (the first socket error ends it; -r goes on)\n", outcome.Broken)
 		fmt.Fprintf(cmd.ErrOrStderr(), "Total of %d requests completed\n", outcome.Recording.OK)
 	} else if err := outcome.Text(out, config, textOptions(out)); err != nil {
+		fmt.Fprintln(cmd.ErrOrStderr(), "hachaos:", printed(err))
 		codes = append(codes, reports.ExitError)
 	}
 	errs := []error{outcome.WriteFiles(config)}
@@ -168,6 +169,7 @@ func searchRate(ctx context.Context, cmd *cobra.Command, p *bench.Player, c *ben
 	codes := []int{signalCode(ctx), found.ExitCode()}
 	if !toStdout(outputs) {
 		if err := found.Text(cmd.OutOrStdout(), textOptions(cmd.OutOrStdout())); err != nil {
+			fmt.Fprintln(cmd.ErrOrStderr(), "hachaos:", printed(err))
 			codes = append(codes, reports.ExitError)
 		}
 	}

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-
 	"github.com/hachaos/hachaos/reports"
 	"github.com/hachaos/hachaos/reports/units"
 	"github.com/spf13/cobra"
@@ -21,11 +19,9 @@ func budgetCommand() *cobra.Command {
 				return usageError(err)
 			}
 			if asJSON {
-				encoder := json.NewEncoder(cmd.OutOrStdout())
-				encoder.SetIndent("", "  ")
-				return encoder.Encode(reports.BudgetTable(objective))
+				return printJSON(cmd.OutOrStdout(), reports.BudgetTable(objective))
 			}
-			return reports.BudgetText(cmd.OutOrStdout(), objective, textOptions(cmd.OutOrStdout()))
+			return printed(reports.BudgetText(cmd.OutOrStdout(), objective, textOptions(cmd.OutOrStdout())))
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the table as JSON")

@@ -45,7 +45,7 @@ inconclusive, interrupted or aborted, for then nothing can be told.`,
 			if !toStdout(outputs) {
 				out := cmd.OutOrStdout()
 				if err := reports.ComparisonText(out, suite, textOptions(out)); err != nil {
-					return runError(err)
+					return printed(err)
 				}
 			}
 			for _, o := range outputs {

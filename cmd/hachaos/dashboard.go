@@ -14,10 +14,7 @@ that hachaos run --metrics lets Prometheus scrape, and those of .prom files.`,
 		Example: "  hachaos dashboard > dashboard.json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := reports.Dashboard(cmd.OutOrStdout()); err != nil {
-				return runError(err)
-			}
-			return nil
+			return printed(reports.Dashboard(cmd.OutOrStdout()))
 		},
 	}
 }

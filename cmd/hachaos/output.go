@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -51,6 +52,22 @@ func withStdout(cmd *cobra.Command, paths []string, asJSON bool) []string {
 		return append(slices.Clone(paths), "-")
 	}
 	return paths
+}
+
+// printed says of an error in writing to standard output what was being done. The
+// command line is not at fault.
+func printed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return runError(fmt.Errorf("write to standard output: %w", err))
+}
+
+// printJSON prints v, indented.
+func printJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return printed(encoder.Encode(v))
 }
 
 // formatUsage is the help of --format.

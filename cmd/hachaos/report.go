@@ -27,7 +27,7 @@ func reportCommand() *cobra.Command {
 			if len(outputs) == 0 {
 				o := textOptions(cmd.OutOrStdout())
 				o.Practices = practices
-				return reports.Text(cmd.OutOrStdout(), doc, o)
+				return printed(reports.Text(cmd.OutOrStdout(), doc, o))
 			}
 			for _, o := range outputs {
 				if err := o.write(cmd.OutOrStdout(), doc); err != nil {

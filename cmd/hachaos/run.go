@@ -117,6 +117,7 @@ func (f *runFlags) play(cmd *cobra.Command, list []*scenarios.Scenario, outputs 
 			codes = append(codes, reports.ExitCode(r.Verdict))
 			if !f.quiet && !toStdout(outputs) {
 				if err := printText(cmd.OutOrStdout(), r); err != nil {
+					fmt.Fprintln(cmd.ErrOrStderr(), "hachaos:", printed(err))
 					codes = append(codes, reports.ExitError)
 				}
 			}
@@ -133,6 +134,7 @@ func (f *runFlags) play(cmd *cobra.Command, list []*scenarios.Scenario, outputs 
 	if suite.Comparison != nil && !f.quiet && !toStdout(outputs) {
 		fmt.Fprintln(cmd.OutOrStdout())
 		if err := reports.ComparisonText(cmd.OutOrStdout(), suite, textOptions(cmd.OutOrStdout())); err != nil {
+			fmt.Fprintln(cmd.ErrOrStderr(), "hachaos:", printed(err))
 			codes = append(codes, reports.ExitError)
 		}
 	}

@@ -1,8 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
+	"io"
+	"strings"
 
 	"github.com/hachaos/hachaos/scenarios"
 	"github.com/spf13/cobra"
@@ -23,22 +24,22 @@ func scenariosCommand() *cobra.Command {
 					return usageError(err)
 				}
 				_, err = out.Write(source)
-				return err
+				return printed(err)
 			}
 			list := scenarios.Library()
 			if asJSON {
-				encoder := json.NewEncoder(out)
-				encoder.SetIndent("", "  ")
-				return encoder.Encode(list)
+				return printJSON(out, list)
 			}
 			width := 0
 			for _, e := range list {
 				width = max(width, len(e.Name))
 			}
+			var b strings.Builder
 			for _, e := range list {
-				fmt.Fprintf(out, "%-*s  %s\n", width, e.Name, e.Summary)
+				fmt.Fprintf(&b, "%-*s  %s\n", width, e.Name, e.Summary)
 			}
-			return nil
+			_, err := io.WriteString(out, b.String())
+			return printed(err)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the list as JSON")

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -24,25 +23,21 @@ type plannedShot struct {
 // printSchedules prints what runs of the scenarios would inject, and when.
 func printSchedules(w io.Writer, list []*scenarios.Scenario, asJSON bool) error {
 	planned := []plannedShot{}
+	var b strings.Builder
 	for _, s := range list {
 		shots, seed := scenarios.Dry(s)
-		if !asJSON {
-			fmt.Fprintf(w, "%s · seed %d · %d faults\n", s.Title(), seed, len(shots))
-		}
+		fmt.Fprintf(&b, "%s · seed %d · %d faults\n", s.Title(), seed, len(shots))
 		for _, shot := range shots {
 			p := plannedShot{s.Title(), seed, shot.ID(), shot.Fault.Kind(), shot.At.Seconds(), s.Victims(shot), shot.Fault.Where()}
 			planned = append(planned, p)
-			if !asJSON {
-				fmt.Fprintf(w, "%8.3fs  %-16s %-8s %s\n", p.AtS, p.ID, p.Kind, cmp.Or(p.Where, victimWords(p.Workers)))
-			}
+			fmt.Fprintf(&b, "%8.3fs  %-16s %-8s %s\n", p.AtS, p.ID, p.Kind, cmp.Or(p.Where, victimWords(p.Workers)))
 		}
 	}
 	if asJSON {
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(planned)
+		return printJSON(w, planned)
 	}
-	return nil
+	_, err := io.WriteString(w, b.String())
+	return printed(err)
 }
 
 func victimWords(slots []int) string {

@@ -18,7 +18,7 @@ func schemaCommand() *cobra.Command {
 				return runError(err)
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), string(schema))
-			return err
+			return printed(err)
 		},
 	}
 }

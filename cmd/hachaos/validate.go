@@ -22,7 +22,9 @@ func validateCommand() *cobra.Command {
 			for _, name := range args {
 				all, err := scenarios.LoadAll(name, scenarios.Options{Sets: sets, AllowRemote: allowRemote, Stdin: cmd.InOrStdin()})
 				if err == nil {
-					fmt.Fprintf(cmd.OutOrStdout(), "%s: valid (%s)\n", all[0].File, validWords(all))
+					if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: valid (%s)\n", all[0].File, validWords(all)); err != nil {
+						return printed(err)
+					}
 					continue
 				}
 				wrong = true
