@@ -41,8 +41,9 @@ Availability counts answers of status 400 and above as failed; "Failed requests"
 does not, as with ab.
 
 Exit codes: 0 done · 3 a socket error ended it (-r: go on), or an output could not
-be written · 4 the generator could not keep up with the rate · 22 the command line
-is wrong · 129, 130, 143 ended by a signal.`,
+be written · 4 the generator could not keep up with the rate, or the prober ended
+early or saw too little · 22 the command line is wrong · 129, 130, 143 ended by a
+signal.`,
 		Example: `  hachaos bench -c 500 -t 10 -r http://localhost:8080/
   hachaos bench -n10000 -c50 -k http://localhost:8080/
   hachaos bench --rate 2000/s -t 30 -k -o report.html http://localhost:8080/
@@ -122,10 +123,7 @@ func runBench(cmd *cobra.Command, o *bench.Options, url string, paths []string, 
 		fmt.Fprintln(cmd.ErrOrStderr(), "hachaos:", err)
 		codes = append(codes, reports.ExitError)
 	}
-	if code := reports.WorstExitCode(codes...); code != 0 {
-		return exitError{code: code}
-	}
-	return nil
+	return ended(codes)
 }
 
 // splitBins takes the recordings out of a list of outputs.
@@ -173,14 +171,8 @@ func searchRate(ctx context.Context, cmd *cobra.Command, p *bench.Player, c *ben
 			codes = append(codes, reports.ExitError)
 		}
 	}
-	for _, o := range outputs {
-		if err := o.write(cmd.OutOrStdout(), found.Document()); err != nil {
-			fmt.Fprintln(cmd.ErrOrStderr(), "hachaos:", err)
-			codes = append(codes, reports.ExitError)
-		}
+	if r := found.Report(); r != nil {
+		codes = append(codes, writeAll(cmd, outputs, r))
 	}
-	if code := reports.WorstExitCode(codes...); code != 0 {
-		return exitError{code: code}
-	}
-	return nil
+	return ended(codes)
 }

@@ -83,8 +83,9 @@ to a downtime budget.
   hachaos run my.yaml -o r.json play your own, and keep the report
 
 Exit codes: 0 all objectives met · 1 an objective missed · 2 the scenario or the
-command line is wrong · 3 the run could not be done · 4 inconclusive: the
-generator's own limits are in the figures · 129, 130, 143 ended by a signal.`,
+command line is wrong · 3 the run could not be done, or an output not written ·
+4 inconclusive: the generator's own limits are in the figures, or the prober saw
+too little · 129, 130, 143 ended by a signal.`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,

@@ -54,6 +54,27 @@ func withStdout(cmd *cobra.Command, paths []string, asJSON bool) []string {
 	return paths
 }
 
+// writeAll writes doc to every output, tells what could not be written, and
+// returns the exit code for that.
+func writeAll(cmd *cobra.Command, outputs []output, doc reports.Document) int {
+	code := reports.ExitPass
+	for _, o := range outputs {
+		if err := o.write(cmd.OutOrStdout(), doc); err != nil {
+			fmt.Fprintln(cmd.ErrOrStderr(), "hachaos:", err)
+			code = reports.ExitError
+		}
+	}
+	return code
+}
+
+// ended ends a command with the gravest of its exit codes.
+func ended(codes []int) error {
+	if code := reports.WorstExitCode(codes...); code != 0 {
+		return exitError{code: code}
+	}
+	return nil
+}
+
 // printed says of an error in writing to standard output what was being done. The
 // command line is not at fault.
 func printed(err error) error {

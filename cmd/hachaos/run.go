@@ -138,19 +138,14 @@ func (f *runFlags) play(cmd *cobra.Command, list []*scenarios.Scenario, outputs 
 			codes = append(codes, reports.ExitError)
 		}
 	}
-	for _, o := range outputs {
-		if err := o.write(cmd.OutOrStdout(), doc); err != nil {
-			fmt.Fprintln(cmd.ErrOrStderr(), "hachaos:", err)
-			codes = append(codes, reports.ExitError)
+	// A report of nothing would only take an earlier one's place.
+	if len(docs) > 0 {
+		codes = append(codes, writeAll(cmd, outputs, doc))
+		if err := summarize(doc); err != nil {
+			fmt.Fprintln(cmd.ErrOrStderr(), "hachaos: warning:", err) // nobody asked for it on the command line
 		}
 	}
-	if err := summarize(doc); err != nil {
-		fmt.Fprintln(cmd.ErrOrStderr(), "hachaos: warning:", err) // nobody asked for it on the command line
-	}
-	if code := reports.WorstExitCode(codes...); code != 0 {
-		return exitError{code: code}
-	}
-	return nil
+	return ended(codes)
 }
 
 func (f *runFlags) progress(w io.Writer) scenarios.Progress {

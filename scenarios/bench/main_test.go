@@ -16,12 +16,15 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[len(os.Args)-1] == "probe" {
+	if len(os.Args) == 2 && os.Args[1] == "probe" {
 		if err := loadgen.RunProber(context.Background(), os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 		os.Exit(0)
+	}
+	if len(os.Args) > 1 && os.Args[1] == "dies" {
+		os.Exit(3) // a prober that does
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -55,6 +55,7 @@ type bench struct {
 	log       *results.Log
 	trace     *trace
 	warnings  []string
+	blind     string // why the prober ended before the load did; "" if it did not
 	broken    atomic.Pointer[error]
 	cut       func() // ends the load at once
 }
@@ -171,8 +172,12 @@ func (b *bench) endProber(over clock.Time) {
 		return
 	}
 	b.prober.Stop(over)
-	if err := b.prober.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+	switch err := b.prober.Wait(); {
+	case err == nil, errors.Is(err, context.Canceled):
+	case b.config.Until != nil: // a trial of a search is judged by its load alone
 		b.warnings = append(b.warnings, err.Error())
+	default:
+		b.blind = err.Error()
 	}
 }
 
@@ -213,6 +218,7 @@ func (b *bench) outcome(ctx context.Context, over clock.Time) *Outcome {
 		Target:      reports.Target{Kind: "url", URL: reports.Redact(c.URL)},
 		Loads:       []*loadgen.Recording{rec},
 		Warnings:    b.warnings,
+		Blind:       b.blind,
 		Secrets:     c.secrets(),
 	}
 	if c.Until != nil {

@@ -341,6 +341,23 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// A prober that ends early saw too little to judge by, here as in a run.
+func TestBlindProber(t *testing.T) {
+	srv := httptest.NewServer(http.NotFoundHandler())
+	defer srv.Close()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := (&Player{Self: []string{self, "dies"}}).Play(t.Context(), mustConfig(t, Options{Requests: 5}, srv.URL), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := out.Report; r.Verdict != reports.Inconclusive || len(r.Reasons) == 0 || !strings.Contains(r.Reasons[0], "the prober ended") {
+		t.Errorf("verdict %s, reasons %q, warnings %q", r.Verdict, r.Reasons, r.Warnings)
+	}
+}
+
 // TestNoSecretsInTheReport gives passwords in every place there is.
 func TestNoSecretsInTheReport(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -34,7 +34,8 @@ type Found struct {
 	Saturated bool    // it was the generator that could not keep to Missed
 	Ended     bool    // a signal did
 	Trials    []Trial
-	best      *reports.Report
+	best      *reports.Report // of the last trial that kept it
+	last      *reports.Report // of the last trial
 }
 
 // Trial is one rate that was tried.
@@ -158,6 +159,9 @@ func (s *search) more(ctx context.Context) bool {
 // try plays one rate and tells whether the objective was kept.
 func (s *search) try(ctx context.Context, rate float64) (bool, error) {
 	report, err := s.play(ctx, rate)
+	if err == nil {
+		s.found.last = report
+	}
 	if err != nil || ctx.Err() != nil {
 		return false, err
 	}
@@ -197,11 +201,11 @@ func (f *Found) ExitCode() int {
 	return reports.ExitPass
 }
 
-// Document is the report of the last trial that kept the objective, or an empty
-// suite.
-func (f *Found) Document() reports.Document {
+// Report is that of the last trial that kept the objective; of the last trial of
+// all if none did; nil if there was none.
+func (f *Found) Report() *reports.Report {
 	if f.best == nil {
-		return reports.NewSuite()
+		return f.last
 	}
 	return f.best
 }

@@ -43,7 +43,7 @@ func TestSearchFindsTheLimit(t *testing.T) {
 	for _, limit := range []float64{2, 37, 100, 101, 1234, 50_000} {
 		s, text := searchFor(t, upTo(limit, reports.Fail))
 		f := s.found
-		if f.Rate > limit || f.Rate*finest < limit || f.Missed <= limit || f.Kept != confirmations || f.ExitCode() != 0 || f.Document().Reports() == nil {
+		if f.Rate > limit || f.Rate*finest < limit || f.Missed <= limit || f.Kept != confirmations || f.ExitCode() != 0 || f.Report().Verdict != reports.Pass {
 			t.Errorf("limit %v: %+v", limit, f)
 		}
 		if !strings.Contains(text, "5 of 5 trials there kept it, so at 95 % confidence at least 54.93 % of such trials do") {
@@ -57,6 +57,9 @@ func TestSearchWithoutALimit(t *testing.T) {
 		t.Errorf("%+v", s.found)
 	}
 	s, text := searchFor(t, upTo(0, reports.Fail))
+	if r := s.found.Report(); r == nil || r.Verdict != reports.Fail {
+		t.Errorf("the report is %+v, not that of the last trial", r)
+	}
 	if s.found.Rate != 0 || s.found.ExitCode() != reports.ExitFail || !strings.HasPrefix(text, "No rate kept p99 < 50ms, down to ") {
 		t.Errorf("%+v: %s", s.found, text)
 	}
@@ -104,5 +107,9 @@ func TestSearchIsEnded(t *testing.T) {
 	}
 	if err := s.run(ctx); err != nil || len(s.found.Trials) != 3 {
 		t.Errorf("%v after %d trials", err, len(s.found.Trials))
+	}
+	s = &search{w: io.Discard}
+	if err := s.run(ctx); err != nil || s.found.Report() != nil {
+		t.Errorf("%v, report %+v of no trial", err, s.found.Report())
 	}
 }
