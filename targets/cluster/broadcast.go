@@ -65,6 +65,6 @@ func (m *master) broadcast(ctx context.Context, ask source) {
 // inform tells one worker what is known.
 func (m *master) inform(mem *member) {
 	if mem != nil && m.broadcasts.known {
-		_ = mem.send(frame{kind: broadcast, n: uint64(m.broadcasts.value)}) // if its wire has ended, it will dial again
+		_ = mem.send(frame{kind: broadcast, n: uint64(m.broadcasts.value)}) // if its wire has ended, it will dial again; if it is full, there will be newer values
 	}
 }

@@ -4,6 +4,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"os"
@@ -143,9 +144,11 @@ func (h *handoff) dispatch() {
 		c.number, c.at = h.number, clock.Now()
 		m.entry.Offer(c.number)
 		if err := m.hand.send(frame{kind: handed, n: c.number}, c.fd); err != nil {
-			// It has ended, as its reader is about to find out.
+			// It is frozen, or has ended, as its reader is about to find out.
 			m.entry.Claim(c.number)
-			m.leaving = true
+			if m.full = errors.Is(err, errFull); !m.full {
+				m.leaving = true
+			}
 			h.back(c)
 			continue
 		}
@@ -173,7 +176,7 @@ func (h *handoff) free() *member {
 	n := len(h.members)
 	for i := range n {
 		m := h.members[(h.turn+i)%n]
-		if m.hand == nil || m.untaken != nil || m.stalled != 0 || m.leaving {
+		if m.hand == nil || m.untaken != nil || m.stalled != 0 || m.full || m.leaving {
 			continue
 		}
 		if m.entry.Busy.Load() < h.threads {
@@ -275,6 +278,7 @@ func (h *handoff) takeBack(after time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, m := range h.members {
+		m.full = false // perhaps, which the next attempt shows
 		c := m.untaken
 		if c != nil && clock.Since(c.at) >= after && m.entry.Claim(c.number) {
 			m.untaken, m.stalled = nil, c.number

@@ -4,6 +4,7 @@ package cluster
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -179,7 +180,9 @@ func (m *master) leave(w *worker) {
 	if m.stopping || w.slot.removed {
 		last = 1
 	}
-	_ = w.member.wire.send(frame{kind: drain, x: last}, -1) // if its wire has ended, so will it
+	if errors.Is(w.member.wire.send(frame{kind: drain, x: last}, -1), errFull) { // if its wire has ended, so will it
+		_ = w.Signal(os.Interrupt) // it hears of it when it goes on
+	}
 }
 
 // retire gives a worker no more requests.

@@ -147,18 +147,24 @@ func (m *master) hear(s *standby) {
 }
 
 // beat tells a standby that its master is there, as long as loop is. It returns
-// true when the standby has ended or is to end, false if it is to be replaced
-// because the listeners are others now.
+// true when the standby has ended or is to end, also since it has not listened for
+// hundreds of beats; false if it is to be replaced because the listeners are
+// others now.
 func (m *master) beat(s *standby) bool {
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()
 	for {
-		outdated := false
+		outdated, deaf := false, false
 		if !m.ask(func() {
 			now, _ := m.dispatch.bequeath()
 			outdated = !slices.Equal(now, s.slots)
-			_ = s.wire.send(frame{kind: beat, x: uint32(len(m.slots))}, -1) // its end is seen below
+			deaf = errors.Is(s.wire.send(frame{kind: beat, x: uint32(len(m.slots))}, -1), errFull) // its end is seen below
 		}) {
+			return true
+		}
+		if deaf {
+			m.Log.Warn("the standby is replaced: it is frozen", "pid", s.PID())
+			s.Kill() // else it takes over when it goes on, since it hears of no end
 			return true
 		}
 		if outdated {
@@ -261,7 +267,8 @@ func (m *master) handOverTo(command, workers []string) error {
 	if h, ok := m.dispatch.(*handoff); ok {
 		ctx, cancel := context.WithTimeout(context.Background(), standTimeout)
 		defer cancel()
-		h.surrender(ctx, func(fd int) error { return s.wire.send(frame{kind: handed}, fd) })
+		until, _ := ctx.Deadline()
+		h.surrender(ctx, func(fd int) error { return s.wire.push(frame{kind: handed}, fd, until) })
 	}
 	if !m.ask(func() {
 		m.estate.leave()

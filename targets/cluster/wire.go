@@ -89,20 +89,62 @@ func dialWire(path string) (*wire, error) {
 	return newWire(conn), nil
 }
 
+// errFull says that the other side has not read for so long that there is no room
+// for one more frame.
+var errFull = errors.New("the other side does not read")
+
 // send sends a frame, and a descriptor along with it unless fd is -1. The
-// descriptor stays open here. Any goroutine may send.
+// descriptor stays open here. Any goroutine may send. It never waits: whoever is
+// frozen at the other side stops nobody here (errFull).
 func (w *wire) send(f frame, fd int) error {
+	raw, err := w.conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Control(func(to uintptr) { failed = w.put(int(to), f, fd) })
+	return cmp.Or(err, failed)
+}
+
+// push is send, but waits for room until the time given.
+func (w *wire) push(f frame, fd int, until time.Time) error {
+	raw, err := w.conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	_ = w.conn.SetWriteDeadline(until) // an error says that it is closed
+	var failed error
+	err = raw.Write(func(to uintptr) bool {
+		failed = w.put(int(to), f, fd)
+		return failed != errFull
+	})
+	return cmp.Or(err, failed)
+}
+
+// put sends if there is room.
+func (w *wire) put(to int, f frame, fd int) error {
 	var out [frameSize]byte
 	binary.LittleEndian.PutUint32(out[0:], uint32(f.kind))
 	binary.LittleEndian.PutUint32(out[4:], f.x)
 	binary.LittleEndian.PutUint64(out[8:], f.n)
 	binary.LittleEndian.PutUint64(out[16:], f.m)
-	if fd < 0 {
-		_, err := w.conn.Write(out[:])
-		return err
+	var along []byte
+	if fd >= 0 {
+		along = unix.UnixRights(fd)
 	}
-	_, _, err := w.conn.WriteMsgUnix(out[:], unix.UnixRights(fd), nil)
-	return err
+	for {
+		n, err := unix.SendmsgN(to, out[:], along, nil, unix.MSG_DONTWAIT)
+		switch {
+		case err == unix.EINTR:
+		case err == unix.EAGAIN || err == unix.ENOBUFS:
+			return errFull
+		case err == nil && n < frameSize: // a stream that was nearly full: what follows would be misread
+			_ = w.conn.CloseWrite()
+			return io.ErrShortWrite
+		default:
+			return err
+		}
+	}
 }
 
 // hear calls handle for each frame, with the descriptor that came with it or -1,
