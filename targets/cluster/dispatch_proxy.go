@@ -75,8 +75,9 @@ func newProxy(ln *net.TCPListener, c Config, made *secrets, counts *page.Request
 		Handler: p.gate.before(app.Observe(p, counts)), ErrorLog: errorLog,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ReadHeaderTimeout: c.Timeouts.Header.Std(), IdleTimeout: c.Timeouts.KeepAlive.Std(),
-		MaxHeaderBytes: int(c.Limits.Header) - headerSlop,
-		TLSConfig:      secure, Protocols: new(http.Protocols),
+		MaxHeaderBytes:               int(c.Limits.Header) - headerSlop,
+		DisableGeneralOptionsHandler: true, // it knows nothing of what the screen did not see
+		TLSConfig:                    secure, Protocols: new(http.Protocols),
 	}
 	p.server.Protocols.SetHTTP1(true)
 	p.server.Protocols.SetHTTP2(true)

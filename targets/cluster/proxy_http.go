@@ -15,17 +15,15 @@ import (
 )
 
 // ServeHTTP passes a request to a worker, unless it is for the master itself.
-func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (p *proxy) ServeHTTP(to http.ResponseWriter, r *http.Request) {
+	limit := int64(p.config.Limits.Body)
+	idle, control := p.config.Timeouts.Idle.Std(), http.NewResponseController(to)
+	w := &patientWriter{ResponseWriter: to, control: control, idle: idle, last: endless(r), passes: &p.passes}
 	if doubtful(r) {
 		w.Header().Set("Connection", "close")
 		http.Error(w, "malformed request", http.StatusBadRequest)
 		return
 	}
-	if len(r.TransferEncoding) > 0 || p.passes.Load() {
-		w.Header().Set("Connection", "close") // see screen
-	}
-	limit := int64(p.config.Limits.Body)
-	idle, control := p.config.Timeouts.Idle.Std(), http.NewResponseController(w)
 	if r.ContentLength != 0 {
 		_ = control.SetReadDeadline(time.Now().Add(idle)) // also for what the server itself discards
 	}
@@ -58,7 +56,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p.sticky != nil {
 		r = p.sticky.begin(r, time.Now())
 	}
-	p.reverse.ServeHTTP(&patientWriter{w, control, idle}, r)
+	p.reverse.ServeHTTP(w, r)
 }
 
 // rewrite tells the worker who asks. What a client says of itself in these
@@ -79,9 +77,6 @@ func (p *proxy) finish(r *http.Response) error {
 	if p.sticky != nil {
 		p.sticky.end(r, time.Now())
 	}
-	if r.Request.Header.Get("Upgrade") != "" && r.StatusCode != http.StatusSwitchingProtocols {
-		r.Header.Set("Connection", "close") // see screen
-	}
 	return nil
 }
 
@@ -100,7 +95,7 @@ func failed(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, errSlowClient):
 		status = http.StatusRequestTimeout
 	}
-	if r.Header.Get("Upgrade") != "" || status == http.StatusRequestTimeout {
+	if status == http.StatusRequestTimeout {
 		w.Header().Set("Connection", "close")
 	}
 	w.Header().Set("Via", via(1))
@@ -131,6 +126,12 @@ func doubtful(r *http.Request) bool {
 	}
 	length := r.Header.Get("Content-Length")
 	return length != "" && length != strconv.FormatInt(r.ContentLength, 10)
+}
+
+// endless tells whether a request's end was not seen: see screen.
+func endless(r *http.Request) bool {
+	_, upgrade := r.Header["Upgrade"]
+	return upgrade || len(r.TransferEncoding) > 0
 }
 
 func clientIP(r *http.Request) string {

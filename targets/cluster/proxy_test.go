@@ -72,6 +72,12 @@ func name(name string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, name) }
 }
 
+// readAll answers once it has read the body.
+func readAll(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	fmt.Fprint(w, "served")
+}
+
 func breakOff(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
 // say sends bytes and returns all that comes back until the end.
@@ -129,7 +135,7 @@ func TestProxyTellsWhoAsks(t *testing.T) {
 }
 
 func TestProxyRefusesWhatCanBeReadInTwoWays(t *testing.T) {
-	f := newFront(t, Config{}, name("served"))
+	f := newFront(t, Config{}, readAll)
 	const get = "GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
 	for what, text := range map[string]string{
 		"both lengths":         "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -144,6 +150,7 @@ func TestProxyRefusesWhatCanBeReadInTwoWays(t *testing.T) {
 		"no host":              "GET / HTTP/1.1\r\n\r\n",
 		"a path in the host":   "GET / HTTP/1.1\r\nHost: test/path\r\n\r\n",
 		"a huge header":        "GET / HTTP/1.1\r\nHost: test\r\nX: " + strings.Repeat("a", 20<<10) + "\r\n\r\n",
+		"chunks in HTTP/1.0":   "POST / HTTP/1.0\r\nHost: test\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n" + get,
 		"the second of two":    "GET / HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\nGET / HTTP/1.1\nHost: test\r\n\r\n",
 	} {
 		all := f.say(text)
@@ -160,9 +167,34 @@ func TestProxyRefusesWhatCanBeReadInTwoWays(t *testing.T) {
 			t.Fatalf("after %s: %q", what, all)
 		}
 	}
-	// What is behind a chunked body is not looked at, so it is not served.
-	if all := f.say("POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n" + get); strings.Count(all, "served") != 1 {
-		t.Errorf("a request behind a chunked one: %q", all)
+	// What is behind a chunked body, or a wish to upgrade, is not looked at, so it is
+	// not served, whoever answers and on whatever way.
+	own := http.NewServeMux()
+	own.HandleFunc("/health", readAll)
+	f.own.Store(own)
+	limited := newFront(t, Config{Limits: Limits{Rate: 0.001, Body: 1}}, readAll)
+	limited.ask("GET", "") // it takes what the rate allows
+	narrow := newFront(t, Config{Limits: Limits{Body: 1}}, readAll)
+	const chunked = "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"
+	for what, c := range map[string]struct {
+		front *front
+		text  string
+	}{
+		"chunks":                      {f, "POST / HTTP/1.1\r\nHost: test\r\n" + chunked},
+		"chunks that were waited for": {f, "POST / HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\n" + chunked},
+		"an upgrade":                  {f, "GET / HTTP/1.1\r\nHost: test\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"},
+		"an upgrade by half":          {f, "GET / HTTP/1.1\r\nHost: test\r\nUpgrade: x\r\n\r\n"},
+		"an upgrade to nothing":       {f, "GET / HTTP/1.1\r\nHost: test\r\nUpgrade:\r\n\r\n"},
+		"an upgrade of HTTP/1.0":      {f, "GET / HTTP/1.0\r\nHost: test\r\nConnection: keep-alive\r\nUpgrade: x\r\n\r\n"},
+		"an upgrade of the master":    {f, "GET /health HTTP/1.1\r\nHost: test\r\nUpgrade: x\r\n\r\n"},
+		"an upgrade of everything":    {f, "OPTIONS * HTTP/1.1\r\nHost: test\r\nUpgrade: x\r\n\r\n"},
+		"an upgrade too many":         {limited, "GET / HTTP/1.1\r\nHost: test\r\nUpgrade: x\r\n\r\n"},
+		"an upgrade with too much":    {narrow, "POST / HTTP/1.1\r\nHost: test\r\nUpgrade: x\r\nContent-Length: 2\r\n\r\nab"},
+	} {
+		all := c.front.say(c.text + get)
+		if n := strings.Count(all, "\r\nConnection: close\r\n"); n != 1 || strings.Count(all, "\r\nDate: ") != 1 {
+			t.Errorf("a request behind %s: %q", what, all)
+		}
 	}
 	// Of requests in a row each is served.
 	if all := f.say("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\n\r\nabc" + get); strings.Count(all, "served") != 2 {

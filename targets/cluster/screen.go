@@ -149,11 +149,12 @@ func bareLine(b []byte, end int) bool {
 // framing reads how long a request's body is; through says that its end cannot
 // be told, ok that its header leaves no doubt.
 func framing(header string) (length int64, through, ok bool) {
-	lengths, encodings := 0, 0
+	lengths, encodings, chunks := 0, 0, false
 	for i, line := range strings.Split(header, "\r\n") {
 		name, value, _ := strings.Cut(line, ":")
 		switch {
 		case i == 0:
+			chunks = strings.HasSuffix(line, " HTTP/1.1") // HTTP/1.0 has none, and net/http looks for none there
 			continue
 		case strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t"), strings.ContainsRune(line, '\r'):
 			return 0, true, false
@@ -172,5 +173,5 @@ func framing(header string) (length int64, through, ok bool) {
 			through = true
 		}
 	}
-	return length, through || encodings > 0, lengths+encodings <= 1
+	return length, through || encodings > 0, lengths+encodings <= 1 && (encodings == 0 || chunks)
 }
