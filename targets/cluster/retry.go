@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/hachaos/hachaos/loadgen/clock"
@@ -154,6 +155,9 @@ type attempt struct {
 	timer    *time.Timer // ends it when nothing moves
 	cancel   context.CancelCauseFunc
 	over     bool
+
+	mu    sync.Mutex
+	began bool // the answer: the timer is no longer for what is sent
 }
 
 func (a *attempt) send(r *http.Request) (*http.Response, error) {
@@ -172,6 +176,7 @@ func (a *attempt) send(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, a.end(ctx, err)
 	}
+	a.answered()
 	a.pool.answered(a.upstream, clock.Since(began))
 	a.upstream.member.gave(response.StatusCode)
 	if response.StatusCode == http.StatusSwitchingProtocols {
@@ -202,6 +207,27 @@ func (a *attempt) end(ctx context.Context, err error) error {
 	return err
 }
 
+// waits says whether it is the worker that is waited for, until it answers.
+func (a *attempt) waits(forWorker bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case a.began:
+	case forWorker:
+		a.timer.Reset(a.config.Timeouts.Answer.Std())
+	default:
+		a.timer.Stop()
+	}
+}
+
+// answered leaves the timer to the answer, of which a short one is waited for here.
+func (a *attempt) answered() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.began = true
+	a.timer.Reset(a.config.Timeouts.Answer.Std())
+}
+
 func (a *attempt) release() {
 	if !a.over {
 		a.over = true
@@ -220,8 +246,9 @@ type sentBody struct {
 
 func (b *sentBody) Read(p []byte) (int, error) {
 	b.attempt.body.touched = true
+	b.attempt.waits(false) // the client's pace is not the worker's
 	n, err := b.Reader.Read(p)
-	b.attempt.timer.Reset(b.attempt.config.Timeouts.Answer.Std()) // the client's pace is not the worker's
+	b.attempt.waits(true)
 	return n, err
 }
 
