@@ -1,15 +1,11 @@
 package backend
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
-	"strings"
-	"sync"
-	"time"
+	"sync/atomic"
 
 	"github.com/hachaos/hachaos/targets/port"
 	"github.com/hachaos/hachaos/targets/proc"
@@ -20,11 +16,7 @@ import (
 type embedded struct {
 	node  *node
 	setup Setup
-
-	mu      sync.Mutex
-	orders  *os.File // standard input of the process: orders, and its lifeline
-	answers *bufio.Reader
-	output  *os.File
+	talk  atomic.Pointer[proc.Talk] // with its process at the moment
 }
 
 // urls are how clients address an embedded server.
@@ -38,8 +30,7 @@ func (e *embedded) start(ctx context.Context, b *Backend) error {
 	if err != nil {
 		return err
 	}
-	e.node.command = e.command
-	e.node.ended = e.closePipes
+	e.node.command, e.node.start = e.command, e.converse
 	e.setup = Setup{Listen: e.node.addr, Folder: b.folder}
 	address, err := b.front(ctx, b.name, b.config.Port, e.node.addr)
 	if err != nil {
@@ -78,92 +69,51 @@ func (e *embedded) addReplica(ctx context.Context, b *Backend) error {
 	return nil
 }
 
-// command makes the pipes of a new process; the ends that it inherits are
-// closed by [node.spawn].
 func (e *embedded) command() (proc.Command, error) {
-	in, orders, err := os.Pipe()
-	if err != nil {
-		return proc.Command{}, err
-	}
-	output, out, err := os.Pipe()
-	if err != nil {
-		in.Close()
-		orders.Close()
-		return proc.Command{}, err
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.orders, e.output, e.answers = orders, output, bufio.NewReader(output)
-	// The pipe holds it even if nobody reads.
-	if err := json.NewEncoder(orders).Encode(e.setup); err != nil {
-		return proc.Command{}, err
-	}
 	self := e.node.b.opts.Self
-	return proc.Command{
-		Path: self[0], Args: append(slices.Clone(self[1:]), "backend", e.node.b.config.Kind),
-		Stdin: in, Stdout: out,
-	}, nil
+	return proc.Command{Path: self[0], Args: append(slices.Clone(self[1:]), "backend", e.node.b.config.Kind)}, nil
+}
+
+// converse starts the process and tells it what it is to be.
+func (e *embedded) converse(c proc.Command) (*proc.Process, error) {
+	talk, err := proc.Converse(c)
+	if err != nil {
+		return nil, err
+	}
+	e.node.b.wg.Go(func() {
+		<-talk.Done()
+		talk.HangUp()
+	})
+	e.talk.Store(talk)
+	_ = talk.Tell(e.setup) // one that has ended by now is found out by listens
+	return talk.Process, nil
 }
 
 // listens waits until the process says that it listens.
 func (e *embedded) listens(ctx context.Context) error {
-	line, err := e.answer(ctx)
-	if err != nil {
-		return err
-	}
 	var said Listening
-	if err := json.Unmarshal([]byte(line), &said); err != nil {
-		return final{fmt.Errorf("it said %q", line)}
+	if err := e.talk.Load().Hear(ctx, &said); err != nil {
+		if ctx.Err() == nil {
+			return final{err}
+		}
+		return err
 	}
 	e.node.b.setServer(said.Server)
 	return nil
 }
 
-// answer reads one line of what the process says.
-func (e *embedded) answer(ctx context.Context) (string, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.output == nil {
-		return "", os.ErrProcessDone
-	}
-	_ = e.output.SetReadDeadline(time.Time{})
-	stop := context.AfterFunc(ctx, func() { _ = e.output.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
-	line, err := e.answers.ReadString('\n')
-	if err != nil {
-		return "", fmt.Errorf("it says nothing: %w", err)
-	}
-	return strings.TrimSpace(line), nil
-}
-
-// closePipes forgets a process that has ended.
-func (e *embedded) closePipes() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.orders != nil {
-		e.orders.Close()
-		e.output.Close()
-		e.orders, e.output = nil, nil
-	}
-}
-
 // order tells the process to do something and waits until it is done.
 func (e *embedded) order(ctx context.Context, order string) error {
-	e.mu.Lock()
-	orders := e.orders
-	e.mu.Unlock()
-	if orders == nil {
+	talk := e.talk.Load()
+	if talk == nil {
 		return os.ErrProcessDone
 	}
-	if _, err := fmt.Fprintln(orders, order); err != nil {
-		return err
-	}
-	line, err := e.answer(ctx)
+	answer, err := talk.Ask(ctx, order)
 	if err != nil {
 		return err
 	}
-	if line != "ok" {
-		return fmt.Errorf("%s: %s", order, line)
+	if answer != "ok" {
+		return fmt.Errorf("%s: %s", order, answer)
 	}
 	return nil
 }

@@ -20,9 +20,10 @@ type node struct {
 	b    *Backend
 	name string
 	addr string // its own address
-	// command says how it is started, the first time and again. Files in it are
-	// closed once the process has them.
+	// command says how it is started, the first time and again.
 	command func() (proc.Command, error)
+	// start starts it: [proc.Start], unless the engine has a way of its own.
+	start func(proc.Command) (*proc.Process, error)
 	// answers asks whether it takes connections and does its work.
 	answers func(ctx context.Context) error
 	// stop is the signal that ends it; SIGTERM if nil.
@@ -47,7 +48,7 @@ func (b *Backend) add(n node) (*node, error) {
 		}
 		n.addr = local(p)
 	}
-	n.b = b
+	n.b, n.start = b, proc.Start
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.nodes = append(b.nodes, &n)
@@ -108,7 +109,6 @@ func (n *node) spawn() (*proc.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer closeAll(c.Stdin, c.Stdout) // nil, or pipes that it inherits
 	p, err := n.begin(c, log)
 	if err != nil && n.ended != nil {
 		n.ended()
@@ -118,10 +118,7 @@ func (n *node) spawn() (*proc.Process, error) {
 
 func (n *node) begin(c proc.Command, log *os.File) (*proc.Process, error) {
 	c.Env = append(c.Env, n.b.opts.Env...)
-	c.Stderr = log
-	if c.Stdout == nil {
-		c.Stdout = log
-	}
+	c.Stdout, c.Stderr = log, log
 	if c.Dir == "" {
 		c.Dir = n.b.folder
 	}
@@ -130,7 +127,7 @@ func (n *node) begin(c proc.Command, log *os.File) (*proc.Process, error) {
 	if n.b.stopped {
 		return nil, errStopped
 	}
-	p, err := proc.Start(c)
+	p, err := n.start(c)
 	if err != nil {
 		return nil, err
 	}
@@ -140,14 +137,6 @@ func (n *node) begin(c proc.Command, log *os.File) (*proc.Process, error) {
 	}
 	n.b.wg.Go(func() { n.watch(p) })
 	return p, nil
-}
-
-func closeAll(files ...*os.File) {
-	for _, f := range files {
-		if f != nil {
-			f.Close()
-		}
-	}
 }
 
 // watch waits for a process's end and tells of it if it was not wanted.

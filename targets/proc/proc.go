@@ -5,7 +5,8 @@
 // A process is named by an [ID], its pid together with its start time, because
 // a pid alone may belong to a stranger a moment later: nothing here signals a
 // process whose start time is not the one that was recorded. Start reading at
-// [Start]; the process table is in table.go.
+// [Start], and at [Converse] for a process to talk to; the process table is in
+// table.go.
 package proc
 
 import (

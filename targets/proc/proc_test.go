@@ -29,6 +29,8 @@ func TestMain(m *testing.M) {
 	case "parent": // starts a sleeper and waits
 		child := start(nil, "sleep")
 		<-child.Done()
+	case "talk":
+		talk()
 	case "fail":
 		os.Stderr.WriteString("one\ntwo\nthree\n")
 		os.Exit(7)
