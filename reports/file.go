@@ -15,8 +15,8 @@ import (
 // WriteFile writes what render renders to path, whole or not at all: into a
 // temporary file beside it first, which then takes its place. A file that stood
 // there stays as it was until then, and stays for good if anything fails. A
-// symbolic link is followed; a device or a pipe is written to directly. New
-// files have mode 0644, less the umask.
+// symbolic link is followed; a device or a pipe is written to directly. A file
+// that stood there keeps its mode; new ones have mode 0644, less the umask.
 func WriteFile(path string, render func(io.Writer) error) error {
 	if err := writeFile(path, render); err != nil {
 		return fmt.Errorf("write %s: %w%s", path, bare(err), advice(err))
@@ -42,8 +42,12 @@ func writeFile(path string, render func(io.Writer) error) (err error) {
 		return err
 	}
 
+	mode, replaced := fs.FileMode(0o644), err == nil
+	if replaced {
+		mode = at.Mode().Perm()
+	}
 	temp := filepath.Join(filepath.Dir(path), ".hachaos-"+rand.Text()[:10])
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
 	}
@@ -54,6 +58,11 @@ func writeFile(path string, render func(io.Writer) error) (err error) {
 			os.Remove(temp)
 		}
 	}()
+	if replaced { // the umask does not count: the file had passed it, or was changed since
+		if err := f.Chmod(mode); err != nil {
+			return err
+		}
+	}
 	if err := fill(f, render); err != nil {
 		return err
 	}

@@ -38,6 +38,23 @@ func TestWriteFile(t *testing.T) {
 	onlyFiles(t, dir, "r.json")
 }
 
+// A report that its owner has closed to others, or opened, stays so.
+func TestWriteFileKeepsTheMode(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no such modes")
+	}
+	path := filepath.Join(t.TempDir(), "r.json")
+	for _, mode := range []fs.FileMode{0o600, 0o666, 0o640} {
+		if err := errors.Join(os.WriteFile(path, nil, mode), os.Chmod(path, mode), WriteFile(path, say("new"))); err != nil {
+			t.Fatal(err)
+		}
+		if at, err := os.Stat(path); err != nil || at.Mode().Perm() != mode {
+			t.Errorf("mode %v, want %v (%v)", at.Mode(), mode, err)
+		}
+		holds(t, path, "new")
+	}
+}
+
 // What cannot be rendered leaves what stood there, and nothing beside it.
 func TestWriteFileFails(t *testing.T) {
 	dir := t.TempDir()
