@@ -95,7 +95,7 @@ func (m *markdown) table(t htmlTable) {
 
 func (m *markdown) report(r *Report, label string, folded bool) {
 	if folded {
-		m.linef("<details><summary>%s %s</summary>\n", verdictEmoji(r.Verdict), mdText(label))
+		m.linef("<details><summary>%s %s</summary>\n", verdictEmoji(r.Verdict), mdInHTML.Replace(clean(label)))
 	}
 	m.linef("### %s %s\n", mdVerdict(r.Verdict), mdText(label))
 	parts := []string{mdText(targetText(r.Target))}
@@ -193,6 +193,12 @@ var mdSpecial = strings.NewReplacer(
 	"&", "&amp;", "<", "&lt;", ">", "&gt;",
 	`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "~", `\~`, "|", `\|`, "[", `\[`, "]", `\]`, "!", `\!`, "$", `\$`,
 	// A comment parts what would become a mention, a reference or a link.
+	"@", "@<!-- -->", "#", "#<!-- -->", "://", ":<!-- -->//", "www.", "www<!-- -->.",
+)
+
+// mdInHTML does the same for the text of an element, in which a backslash is one.
+var mdInHTML = strings.NewReplacer(
+	"&", "&amp;", "<", "&lt;", ">", "&gt;",
 	"@", "@<!-- -->", "#", "#<!-- -->", "://", ":<!-- -->//", "www.", "www<!-- -->.",
 )
 

@@ -16,6 +16,16 @@ func TestMarkdownGolden(t *testing.T) {
 var codeSpans = regexp.MustCompile("``?`?`?[^`\n]+`+")
 
 // Texts from outside make no element, no link, no mention and no cell.
+// A summary is HTML: what Markdown escapes by a backslash stands there as it is.
+func TestMarkdownSummary(t *testing.T) {
+	r := richReport()
+	r.Scenario.Variant = "max_in_flight=3 <b> @you"
+	text := rendered(t, "markdown", NewSuite(r, r))
+	if want := "max_in_flight=3 &lt;b&gt; @<!-- -->you 1</summary>"; !strings.Contains(text, want) {
+		t.Errorf("no %s in:\n%s", want, text)
+	}
+}
+
 func TestMarkdownEscapes(t *testing.T) {
 	r := hostileReport()
 	r.Reasons = []string{"@everyone see [this](javascript:alert(1)) ![x](http://x/) # *bold* www.evil.example #12 | a | b\n## heading", "- item"}
