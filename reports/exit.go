@@ -8,7 +8,7 @@ const (
 	ExitFail         = 1 // an objective missed, or abort_if struck
 	ExitUsage        = 2 // the scenario or the command line is wrong
 	ExitError        = 3 // the run could not be done
-	ExitInconclusive = 4 // the generator's own limits are in the figures
+	ExitInconclusive = 4 // the generator's own limits are in the figures, or the prober saw too little
 )
 
 // ExitCode returns the exit code of one or several runs: the gravest. An

@@ -3,9 +3,11 @@ package reports
 import (
 	"fmt"
 	"html/template"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/hachaos/hachaos/loadgen"
 	"github.com/hachaos/hachaos/reports/units"
 )
 
@@ -169,6 +171,9 @@ func verdictText(r *Report) string {
 	case Fail:
 		return fmt.Sprintf("%s of %s %s missed", units.FormatCount(missed), countOf(all, "objective"), verb(missed, "is", "are"))
 	case Inconclusive:
+		if !limited(r) {
+			return "the prober saw too little to judge by"
+		}
 		return "the generator's own limits are in the figures"
 	case Error:
 		return "the run could not be done as written"
@@ -178,6 +183,17 @@ func verdictText(r *Report) string {
 		return "abort_if ended the run before its time"
 	}
 	return ""
+}
+
+// limited tells whether the generator's own limits are in the figures.
+func limited(r *Report) bool {
+	own := loadgen.CauseGenerator.String()
+	for _, l := range r.Load {
+		if l.Generator.Saturated || l.Failures[own] > 0 {
+			return true
+		}
+	}
+	return slices.ContainsFunc(r.Probes, func(p Probe) bool { return p.Failures[own] > 0 })
 }
 
 func verdictMark(v Verdict) string {

@@ -167,7 +167,6 @@ func TestHTMLUnknown(t *testing.T) {
 	}
 }
 
-// Every page is the same for the same document.
 // What dependencies, breakers and proxies did reads without doing sums.
 func TestHTMLOfDependencies(t *testing.T) {
 	run := dependentRun()
@@ -189,6 +188,7 @@ func TestHTMLOfDependencies(t *testing.T) {
 	}
 }
 
+// Every page is the same for the same document.
 func TestHTMLIsStable(t *testing.T) {
 	first := rendered(t, "html", hostileReport())
 	for range 3 {

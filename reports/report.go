@@ -20,7 +20,7 @@ type Verdict string
 const (
 	Pass         Verdict = "pass"
 	Fail         Verdict = "fail"         // an objective was missed
-	Inconclusive Verdict = "inconclusive" // the generator's own limits are in the figures
+	Inconclusive Verdict = "inconclusive" // the generator's own limits are in the figures, or the prober saw too little
 	Error        Verdict = "error"        // the run could not be done as written
 	Interrupted  Verdict = "interrupted"  // a signal ended it
 	Aborted      Verdict = "aborted"      // abort_if struck

@@ -110,6 +110,30 @@ func TestRecoveryOfManyRepetitions(t *testing.T) {
 }
 
 // saturatedStream is an open one whose generator was late.
+// In a few words an inconclusive verdict says whose limits it was.
+func TestVerdictTextOfInconclusive(t *testing.T) {
+	for want, change := range map[string]func(*Run){
+		"the generator's own limits are in the figures": func(r *Run) { r.Loads[0].Failures[loadgen.CauseGenerator] = 1 },
+		"the prober saw too little to judge by":         func(r *Run) { r.Blind = "it was killed" },
+	} {
+		run := crashRun()
+		change(&run)
+		if r := Fold(run); r.Verdict != Inconclusive || verdictText(r) != want {
+			t.Errorf("%s: %q, want %q", r.Verdict, verdictText(r), want)
+		}
+	}
+	for name, change := range map[string]func(*Run){
+		"a probe":  func(r *Run) { r.Probes[0].Failures[loadgen.CauseGenerator] = 1 },
+		"a stream": func(r *Run) { r.Loads = []*loadgen.Recording{saturatedStream()} },
+	} {
+		run := crashRun()
+		change(&run)
+		if !limited(Fold(run)) {
+			t.Errorf("%s: the generator's own limits are not seen", name)
+		}
+	}
+}
+
 func saturatedStream() *loadgen.Recording {
 	rec := stream("burst", 100)
 	rec.Model, rec.Rate, rec.Concurrency = "open", 500, 1000
