@@ -74,10 +74,16 @@ func (s *Scenario) checkDependencyURL(name, expanded string) string {
 			message = text
 		}
 	})
-	if u, err := url.Parse(expanded); message == "" && err == nil && !IsLoopback(u.Hostname()) && !s.AllowRemote {
+	u, err := url.Parse(expanded)
+	switch {
+	case message != "" || err != nil:
+		return message
+	case u.Port() != "" && !isPort(u.Port()):
+		return "the url's port is not a number from 1 to 65535"
+	case !IsLoopback(u.Hostname()) && !s.AllowRemote:
 		return "the host is not loopback: faults are for your own services (set allow_remote: true, or use --allow-remote)"
 	}
-	return message
+	return ""
 }
 
 // anyURLs stands in for the URLs that only a run knows.
