@@ -74,9 +74,10 @@ type block struct{ seconds, lost float64 }
 //	exponential losses             93.8   95.9   97.2
 //	lognormal losses (σ 1)         90.8   92.5   95.1
 //
-// Lengths with a heavier tail (lognormal, σ 1.5) are not covered as often, because
-// the rare burst that decides the mean is mostly not among those seen. Failures
-// spread thinly over more than a second count as separate blocks.
+// So 5 or 10 lognormal losses do not reach 95, and lengths with a heavier tail
+// (lognormal, σ 1.5) fall further short, because the rare large one that decides
+// the mean is mostly not among those seen. Failures spread thinly over more than a
+// second count as separate blocks.
 func (l losses) interval() (low, high float64) {
 	at := l.quantiles()
 	return at(0.025), at(0.975)
