@@ -3,6 +3,7 @@ package reports
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"math/rand/v2"
 	"reflect"
 	"strings"
@@ -181,16 +182,81 @@ func projectedRun() Run {
 	return run
 }
 
-func TestBudgetJSON(t *testing.T) {
-	var b bytes.Buffer
-	if err := BudgetJSON(&b, 0.9995); err != nil {
-		t.Fatal(err)
+// Whatever is missing in a report, or as large as nobody measures, it is refused
+// or rendered.
+func TestReadInPieces(t *testing.T) {
+	seen := map[string]bool{}
+	for _, doc := range []Document{Fold(projectedRun()), Fold(dependentRun()), Compare(Fold(crashRun()), Fold(slowReload()))} {
+		for _, r := range doc.Reports() {
+			r.Timeline = shortTimeline()
+		}
+		var whole any
+		if err := json.Unmarshal([]byte(written(t, doc)), &whole); err != nil {
+			t.Fatal(err)
+		}
+		eachValue(whole, "", func(path string, set func(any)) {
+			path = strings.TrimPrefix(path, ".runs[]")
+			if seen[path] {
+				return
+			}
+			seen[path] = true
+			for _, v := range []any{nil, 1e300, 5e-324} {
+				set(v)
+				text, err := json.Marshal(whole)
+				if err != nil {
+					t.Fatal(err)
+				}
+				renderAll(t, path, text)
+			}
+		})
 	}
-	var got struct {
-		Objective float64     `json:"objective"`
-		Table     []BudgetRow `json:"table"`
+	if len(seen) < 200 {
+		t.Errorf("%d values", len(seen))
 	}
-	if err := json.Unmarshal(b.Bytes(), &got); err != nil || got.Objective != 0.9995 || len(got.Table) != 5 || got.Table[4].AllowedS != 15768 {
-		t.Errorf("got %+v, %v", got, err)
+}
+
+func shortTimeline() Timeline {
+	return Timeline{
+		BucketMS: 5000, OK: []int64{5, 0, 5}, Failed: []int64{0, 1, 0}, P50MS: []*float64{known(1), nil, known(1)}, P99MS: []*float64{known(1), nil, known(1)},
+		ProbeFailed: []int64{0, 1, 0}, WorkersReady: []*int{nil, nil, nil},
+	}
+}
+
+// eachValue calls f with every value below v, and puts it back.
+func eachValue(v any, path string, f func(path string, set func(any))) {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, old := range v {
+			f(path+"."+key, func(changed any) { v[key] = changed })
+			v[key] = old
+			eachValue(old, path+"."+key, f)
+		}
+	case []any:
+		for i, old := range v {
+			f(path+"[]", func(changed any) { v[i] = changed })
+			v[i] = old
+			eachValue(old, path+"[]", f)
+		}
+	}
+}
+
+func renderAll(t *testing.T, what string, text []byte) {
+	t.Helper()
+	defer func() {
+		if r := recover(); r != nil {
+			t.Errorf("%s: %v", what, r)
+		}
+	}()
+	doc, err := Read(bytes.NewReader(text))
+	if err != nil {
+		return
+	}
+	if err := Text(io.Discard, doc, TextOptions{Width: 80, Practices: true}); err != nil {
+		t.Errorf("%s: %v", what, err)
+	}
+	for _, format := range Formats() {
+		if err := format.Write(io.Discard, doc); err != nil {
+			t.Errorf("%s: %s: %v", what, format.Name, err)
+		}
 	}
 }

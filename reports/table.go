@@ -81,12 +81,3 @@ func BudgetText(w io.Writer, objective float64, o TextOptions) error {
 	_, err := io.WriteString(w, t.String())
 	return err
 }
-
-// BudgetJSON writes the same as JSON: {objective, table [] {window, window_s,
-// allowed_s}}.
-func BudgetJSON(w io.Writer, objective float64) error {
-	return writeJSON(w, struct {
-		Objective float64     `json:"objective"`
-		Table     []BudgetRow `json:"table"`
-	}{objective, BudgetTable(objective)})
-}
