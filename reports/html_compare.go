@@ -33,30 +33,17 @@ func newHTMLComparison(c *Comparison) *htmlComparison {
 
 // sideTable is what the repetitions of one scenario came to.
 func sideTable(s *Side) htmlTable {
-	var rows [][]string
-	for _, f := range s.Figures {
-		between := clean(f.Reason)
-		if f.CI95 != nil {
-			between = figureText(f.Unit, f.CI95[0]) + " to " + figureText(f.Unit, f.CI95[1])
-		}
-		rows = append(rows, []string{clean(f.Metric), figureOr(f.Unit, f.Mean), between})
-	}
-	return newHTMLTable(clean(s.Name), "lnl", []string{"Metric", "Mean", "95 % interval"}, rows)
+	return newHTMLTable(clean(s.Name), "lnl", []string{"Metric", "Mean", "95 % interval"}, s.rows())
 }
 
 func pairTable(p *Pair) htmlTable {
-	var rows [][]string
-	for i := range p.Differences {
-		d := &p.Differences[i]
-		rows = append(rows, []string{clean(d.Metric), figureOr(d.Unit, d.From), figureOr(d.Unit, d.To), d.deltaText(), d.betweenText(), clean(string(d.Word))})
-	}
-	t := newHTMLTable(clean(p.To)+" against "+clean(p.From), "lnnnnl", []string{"Metric", p.From, p.To, "Difference", "99 % interval", p.To + " is"}, rows)
+	t := newHTMLTable(clean(p.To)+" against "+clean(p.From), "lnnnnl", []string{"Metric", p.From, p.To, "Difference", "99 % interval", p.To + " is"}, p.rows())
 	for i := range t.Rows {
 		switch p.Differences[i].Word {
 		case Better:
-			t.Rows[i][5].Class = "good"
+			t.Rows[i][wordColumn].Class = "good"
 		case Worse:
-			t.Rows[i][5].Class = "bad"
+			t.Rows[i][wordColumn].Class = "bad"
 		}
 	}
 	var more []string

@@ -46,20 +46,15 @@ func formatSeconds(s float64) string { return units.FormatDuration(duration(s)) 
 
 func availabilityFigure(r *Report) htmlFigure {
 	f := figureOf("availability", "Availability", r.Availability.Availability, units.FormatPercent)
-	sent, failed, retried := int64(0), int64(0), int64(0)
-	for _, l := range r.Load {
-		sent += l.Requests.OK + l.Requests.Failed
-		failed += l.Requests.Failed
-		retried += l.Requests.Retried
-	}
+	all := allRequests(r)
 	switch {
 	case !f.Known:
 		f.Note = "no request was made"
 		return f
-	case failed == 0:
-		f.Note = "none of " + countOf(sent, "request") + " failed, " + units.FormatCount(retried) + " retried"
+	case all.Failed == 0:
+		f.Note = "none of " + countOf(all.done(), "request") + " failed, " + units.FormatCount(all.Retried) + " retried"
 	default:
-		f.Note = units.FormatCount(failed) + " of " + countOf(sent, "request") + " failed, " + units.FormatCount(retried) + " retried"
+		f.Note = units.FormatCount(all.Failed) + " of " + countOf(all.done(), "request") + " failed, " + units.FormatCount(all.Retried) + " retried"
 	}
 	f.Note += intervalText(r.Availability.AvailabilityCI95)
 	return f
@@ -70,7 +65,7 @@ func intervalText(interval *[2]float64) string {
 	if interval == nil {
 		return ""
 	}
-	return "; 95 % interval " + units.FormatPercent(interval[0]) + " to " + units.FormatPercent(interval[1])
+	return "; 95 % interval " + betweenPercent(*interval)
 }
 
 func uptimeFigure(r *Report) htmlFigure {

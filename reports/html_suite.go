@@ -97,14 +97,11 @@ func suiteTitle(s *Suite) string {
 
 // suiteFigures are the columns of the comparison.
 func suiteFigures(r *Report) []htmlFigure {
-	failed, sent := 0.0, false
-	for _, l := range r.Load {
-		failed += float64(l.Requests.Failed)
-		sent = sent || l.Requests.OK+l.Requests.Failed > 0
-	}
+	all := allRequests(r)
 	count := func(v float64) string { return units.FormatCount(int64(v)) }
 	lost := figureOf("failed", "Failed requests", nil, count)
-	if sent {
+	if all.done() > 0 {
+		failed := float64(all.Failed)
 		lost = figureOf("failed", "Failed requests", &failed, count)
 	}
 	outages := float64(len(r.Availability.Outages))

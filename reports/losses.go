@@ -2,6 +2,7 @@ package reports
 
 import (
 	"cmp"
+	"iter"
 	"math"
 	"slices"
 	"sort"
@@ -130,28 +131,40 @@ func probeLosses(run *Run, rec *loadgen.ProbeRecording, ws []window) losses {
 	return l
 }
 
+// failedProbes yields when each failed probe was sent, taking those of one run as
+// evenly spaced, with its run.
+func failedProbes(rec *loadgen.ProbeRecording) iter.Seq2[time.Duration, loadgen.ProbeRun] {
+	return func(yield func(time.Duration, loadgen.ProbeRun) bool) {
+		for _, run := range rec.Runs {
+			if run.Good {
+				continue
+			}
+			for k := range run.N {
+				at := run.First
+				if run.N > 1 {
+					at += time.Duration(float64(run.Last-run.First) * float64(k) / float64(run.N-1))
+				}
+				if !yield(at, run) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // chargeProbes puts the downtime of each failed probe down to a fault as
-// requests are, taking the probes of one run as evenly spaced. It returns what
-// no fault explains, and the downtime of each window, both in seconds.
+// requests are. It returns what no fault explains, and the downtime of each
+// window, both in seconds.
 func chargeProbes(rec *loadgen.ProbeRecording, ws []window) (outside []lost, perWindow []float64) {
 	perWindow = make([]float64, len(ws))
 	overBy := overBy(ws)
 	interval := seconds(rec.Every)
-	for _, r := range rec.Runs {
-		if r.Good {
-			continue
-		}
-		for k := range r.N {
-			at := r.First
-			if r.N > 1 {
-				at += time.Duration(float64(r.Last-r.First) * float64(k) / float64(r.N-1))
-			}
-			// One that was under way when the fault struck failed by it.
-			if i := windowOf(ws, overBy, at, max(at, r.Broke)+1); i >= 0 {
-				perWindow[i] += interval
-			} else {
-				outside = append(outside, lost{at, interval})
-			}
+	for at, r := range failedProbes(rec) {
+		// One that was under way when the fault struck failed by it.
+		if i := windowOf(ws, overBy, at, max(at, r.Broke)+1); i >= 0 {
+			perWindow[i] += interval
+		} else {
+			outside = append(outside, lost{at, interval})
 		}
 	}
 	return outside, perWindow

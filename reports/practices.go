@@ -217,10 +217,7 @@ func knowsReady(r *Report) bool {
 // circuitBreaker is shown by breakers that opened and all closed again. Answers
 // that are degraded instead of failed show none: that is done without one too.
 func circuitBreaker(r *Report) Practice {
-	var degraded int64
-	for _, l := range r.Load {
-		degraded += l.Requests.Degraded
-	}
+	degraded := allRequests(r).Degraded
 	opened, breakers, open := breakersOf(r.Events)
 	p := Practice{"circuit breaker", Shown, fmt.Sprintf("opened %s and closed again", times(opened))}
 	switch {

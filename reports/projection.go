@@ -60,10 +60,6 @@ func project(run *Run, ws []window, r *Report) *Projection {
 	p := &Projection{YearS: seconds(year), Faults: []ProjectedFault{}, Seed: run.Scenario.Seed, Trials: trials}
 	rec := uptimeProbes(run.Probes)
 	measured := map[string][]window{}
-	var lost []float64
-	if rec != nil {
-		_, lost = chargeProbes(rec, ws)
-	}
 	for _, group := range byFault(ws) {
 		measured[group[0].event.Name] = group
 	}
@@ -90,7 +86,7 @@ func project(run *Run, ws []window, r *Report) *Projection {
 				p.Reason = w.event.ID + " had not recovered when the run ended: what it costs is unknown"
 				break
 			}
-			f.LostS = append(f.LostS, clear9(lost[indexOf(ws, w)]))
+			f.LostS = append(f.LostS, *r.Faults[w.index].DownS)
 			f.RecoveryS = append(f.RecoveryS, *w.recovery())
 		}
 		p.Faults = append(p.Faults, f)
@@ -103,10 +99,6 @@ func project(run *Run, ws []window, r *Report) *Projection {
 		p.simulate(seconds(rec.Every))
 	}
 	return p
-}
-
-func indexOf(ws []window, w window) int {
-	return slices.IndexFunc(ws, func(v window) bool { return v.index == w.index })
 }
 
 // clear9 takes away what sums of binary fractions leave beyond a nanosecond.

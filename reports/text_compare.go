@@ -39,22 +39,14 @@ func (t *text) comparison(c *Comparison) {
 
 // side writes what the repetitions of one scenario came to.
 func (t *text) side(s *Side) {
-	var rows [][]string
-	for _, f := range s.Figures {
-		between := clean(f.Reason)
-		if f.CI95 != nil {
-			between = figureText(f.Unit, f.CI95[0]) + " to " + figureText(f.Unit, f.CI95[1])
-		}
-		rows = append(rows, []string{f.Metric, figureOr(f.Unit, f.Mean), between})
-	}
 	t.WriteString("\n")
-	t.table([]string{"METRIC", "MEAN", "95 % INTERVAL"}, "lrl", rows)
+	t.table([]string{"METRIC", "MEAN", "95 % INTERVAL"}, "lrl", s.rows())
 }
 
 func (t *text) pair(p *Pair) {
-	var rows [][]string
-	for _, d := range p.Differences {
-		rows = append(rows, []string{d.Metric, figureOr(d.Unit, d.From), figureOr(d.Unit, d.To), d.deltaText(), d.betweenText(), t.word(d.Word)})
+	rows := p.rows()
+	for i, d := range p.Differences {
+		rows[i][wordColumn] = t.word(d.Word)
 	}
 	t.WriteString("\n")
 	t.table([]string{"METRIC", p.From, p.To, "DIFFERENCE", "99 % INTERVAL", p.To + " IS"}, "lrrrrl", rows)
@@ -71,6 +63,32 @@ func (t *text) word(w Word) string {
 		return t.style(red, string(w))
 	}
 	return clean(string(w))
+}
+
+// rows are a side's metrics: name, mean, interval or why there is none.
+func (s *Side) rows() [][]string {
+	var rows [][]string
+	for _, f := range s.Figures {
+		between := clean(f.Reason)
+		if f.CI95 != nil {
+			between = figureText(f.Unit, f.CI95[0]) + " to " + figureText(f.Unit, f.CI95[1])
+		}
+		rows = append(rows, []string{clean(f.Metric), figureOr(f.Unit, f.Mean), between})
+	}
+	return rows
+}
+
+// wordColumn is the one of a pair's rows that each renderer colours.
+const wordColumn = 5
+
+// rows are a pair's metrics: name, both figures, difference, interval, word.
+func (p *Pair) rows() [][]string {
+	var rows [][]string
+	for i := range p.Differences {
+		d := &p.Differences[i]
+		rows = append(rows, []string{clean(d.Metric), figureOr(d.Unit, d.From), figureOr(d.Unit, d.To), d.deltaText(), d.betweenText(), clean(string(d.Word))})
+	}
+	return rows
 }
 
 // deltaText is "+0.34 points", "−120 ms", "× 2.1".

@@ -13,28 +13,24 @@ import (
 )
 
 func (t *text) availability(r *Report) {
-	var sent, failed, retried, degraded int64
-	causes := map[string]int64{}
-	for _, l := range r.Load {
-		sent += l.Requests.OK + l.Requests.Failed
-		failed += l.Requests.Failed
-		retried += l.Requests.Retried
-		degraded += l.Requests.Degraded
-		for cause, n := range l.Failures {
-			causes[cause] += n
-		}
-	}
-	if sent == 0 {
+	all := allRequests(r)
+	if all.done() == 0 {
 		t.block("AVAILABILITY", "unknown", "no request was made")
 		return
 	}
-	line := fmt.Sprintf("%s of %s failed", units.FormatCount(failed), countOf(sent, "request"))
-	if failed > 0 {
+	line := fmt.Sprintf("%s of %s failed", units.FormatCount(all.Failed), countOf(all.done(), "request"))
+	if all.Failed > 0 {
+		causes := map[string]int64{}
+		for _, l := range r.Load {
+			for cause, n := range l.Failures {
+				causes[cause] += n
+			}
+		}
 		line += " (" + causeList(causes) + ")"
 	}
-	line += ", " + units.FormatCount(retried) + " retried"
-	if degraded > 0 {
-		line += ", " + units.FormatCount(degraded) + " degraded"
+	line += ", " + units.FormatCount(all.Retried) + " retried"
+	if all.Degraded > 0 {
+		line += ", " + units.FormatCount(all.Degraded) + " degraded"
 	}
 	t.block("AVAILABILITY", percentOr(r.Availability.Availability), line)
 	t.interval(r.Availability.AvailabilityCI95)
@@ -47,6 +43,21 @@ func (t *text) availability(r *Report) {
 		}
 	}
 }
+
+// allRequests adds up the requests of all streams.
+func allRequests(r *Report) (all Requests) {
+	for _, l := range r.Load {
+		all.Sent += l.Requests.Sent
+		all.OK += l.Requests.OK
+		all.Degraded += l.Requests.Degraded
+		all.Failed += l.Requests.Failed
+		all.Retried += l.Requests.Retried
+	}
+	return all
+}
+
+// done counts those whose outcome is known.
+func (r Requests) done() int64 { return r.OK + r.Failed }
 
 func (t *text) uptime(r *Report) {
 	a := &r.Availability

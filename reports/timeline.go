@@ -19,7 +19,7 @@ func foldTimeline(run *Run) Timeline {
 	if width <= 0 {
 		width = time.Second
 	}
-	failed := failedProbes(uptimeProbes(run.Probes), width)
+	failed := failedPerBucket(uptimeProbes(run.Probes), width)
 	n := max(int((run.Duration+width-1)/width), len(load.Buckets), len(failed))
 	t := Timeline{
 		BucketMS:     milliseconds(width),
@@ -40,28 +40,18 @@ func foldTimeline(run *Run) Timeline {
 	return t
 }
 
-// failedProbes counts failed probes by the bucket of their send, taking those
-// of one run as evenly spaced.
-func failedProbes(rec *loadgen.ProbeRecording, width time.Duration) []int64 {
+// failedPerBucket counts failed probes by the bucket of their send.
+func failedPerBucket(rec *loadgen.ProbeRecording, width time.Duration) []int64 {
 	counts := []int64{}
 	if rec == nil {
 		return counts
 	}
-	for _, run := range rec.Runs {
-		if run.Good {
-			continue
+	for at := range failedProbes(rec) {
+		bucket := int(max(0, at) / width)
+		for len(counts) <= bucket {
+			counts = append(counts, 0)
 		}
-		for k := range run.N {
-			at := run.First
-			if run.N > 1 {
-				at += time.Duration(float64(run.Last-run.First) * float64(k) / float64(run.N-1))
-			}
-			bucket := int(max(0, at) / width)
-			for len(counts) <= bucket {
-				counts = append(counts, 0)
-			}
-			counts[bucket]++
-		}
+		counts[bucket]++
 	}
 	return counts
 }
