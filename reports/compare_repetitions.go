@@ -73,7 +73,9 @@ func downtimes(runs []*Report) map[string][]float64 {
 const permutations = 20_000
 
 // permutationTest returns the share of reassignments of the repetitions to the
-// two sides that differ at least as much as they did, and whether b has more.
+// two sides that differ at least as much as they did, and whether b has more. A
+// share that is too large to be evidence is no more than a lower bound: as soon as
+// that is certain, no more are drawn.
 func permutationTest(names []string, a, b map[string][]float64) (p float64, more bool) {
 	var pools [][]float64
 	for _, name := range names {
@@ -90,7 +92,7 @@ func permutationTest(names []string, a, b map[string][]float64) (p float64, more
 	seen := difference()
 	r := rand.New(rand.NewPCG(1935, 1937))
 	as := 1 // the assignment that happened
-	for range permutations - 1 {
+	for drawn := 1; drawn < permutations && float64(as) < (1-pairLevel)*permutations; drawn++ {
 		for _, pool := range pools {
 			r.Shuffle(len(pool), func(i, k int) { pool[i], pool[k] = pool[k], pool[i] })
 		}

@@ -23,12 +23,14 @@ func playedRun(r *rand.Rand, bursts float64, slower float64) *Report {
 		Scenario:    Scenario{Name: "worker-crash", SHA256: "1"},
 		Environment: Environment{CPUs: 8}, Target: Target{Kind: "cluster", Workers: 4},
 	}
+	for n := range 4 {
+		rep.Faults = append(rep.Faults, Fault{Name: "crash", N: n + 1, State: "done", DownS: known(0), RecoveryS: known(0.05 * slower * math.Exp(0.5*r.NormFloat64()))})
+	}
 	down := 0.0
 	for range int(distuv.Poisson{Lambda: bursts, Src: r}.Rand()) {
-		down += math.Round(100*meanBurst*r.ExpFloat64()) / 100
-	}
-	for n := range 4 {
-		rep.Faults = append(rep.Faults, Fault{Name: "crash", N: n + 1, State: "done", RecoveryS: known(0.05 * slower * math.Exp(0.5*r.NormFloat64()))})
+		burst := math.Round(100*meanBurst*r.ExpFloat64()) / 100
+		down += burst
+		*rep.Faults[r.IntN(4)].DownS += burst // each is one fault's
 	}
 	rate := 800 / slower * (1 + 0.03*r.NormFloat64())
 	all := int64(60 * rate)
