@@ -16,15 +16,17 @@ import (
 
 var fence = regexp.MustCompile("(?ms)^ *```([a-z]*)\n(.*?)^ *```$")
 
-// around makes a scenario of a part of one.
-const around = `name: part
-target: {single: {app: {work: 1ms}}}
+// What makes a scenario of a part of one.
+const (
+	aroundTarget = `name: part
 load: [{name: main, closed: {concurrency: 1}, duration: 30s, requests: [{path: /}]}]
 `
+	around = aroundTarget + "target: {single: {app: {work: 1ms}}}\n"
+)
 
 // TestReadme runs every command of the README, in its order, in one folder. The
 // first scenario that is printed there is its my.yaml. Parts of one that name
-// dependencies are validated.
+// dependencies or a target are validated.
 func TestReadme(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root(t), "README.md"))
 	if err != nil {
@@ -38,9 +40,11 @@ func TestReadme(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(dir, "my.yaml")); err != nil && strings.HasPrefix(body, "name:") {
 				write(t, dir, "my.yaml", body)
 			}
-			if strings.HasPrefix(body, "dependencies:") {
-				write(t, dir, "part.yaml", around+body)
-				runReadmeLine(t, dir, "sh", "hachaos validate part.yaml")
+			for key, text := range map[string]string{"dependencies:": around, "target:": aroundTarget} {
+				if strings.HasPrefix(body, key) {
+					write(t, dir, "part.yaml", text+body)
+					runReadmeLine(t, dir, "sh", "hachaos validate part.yaml")
+				}
 			}
 		case "sh", "console":
 			for line := range strings.Lines(body) {
