@@ -81,6 +81,9 @@ func (c *httpClient) do(q *request, deadline clock.Time, o *outcome) {
 		_, err = c.exchange(q, deadline, o)
 	}
 	o.end(err)
+	if err == nil && !o.kept {
+		c.close() // which is no part of the request's time
+	}
 }
 
 // lost tells whether err is the end of a connection.
@@ -106,7 +109,7 @@ func (c *httpClient) reusable() bool {
 
 // exchange sends q on the connection, or on a new one, and reads the answer. It
 // tells whether a byte of an answer came. After an error there is no
-// connection left.
+// connection left; else there is one, to be closed unless o says it is kept.
 func (c *httpClient) exchange(q *request, deadline clock.Time, o *outcome) (answered bool, err error) {
 	defer func() {
 		if err != nil {
@@ -149,11 +152,7 @@ func (c *httpClient) exchange(q *request, deadline clock.Time, o *outcome) (answ
 		}
 		return reader.Received() > before, err
 	}
-	if c.reply.close || !c.engine.keepalive || reader.Buffered() > 0 || writeErr != nil {
-		c.close()
-		return true, nil
-	}
-	o.kept = true
+	o.kept = !c.reply.close && c.engine.keepalive && reader.Buffered() == 0 && writeErr == nil
 	return true, nil
 }
 

@@ -44,16 +44,10 @@ func (g *Generator) runClient(ctx context.Context, i int) {
 		if o.cause != CauseNone {
 			rest = max(think, pause)
 		}
-		now = o.done
-		if rest > 0 {
-			if now.Add(rest) >= g.end {
-				return
-			}
-			if !g.rest(ctx, timer, rest) {
-				return
-			}
-			now = clock.Now()
+		if rest > 0 && (o.done.Add(rest) >= g.end || !g.rest(ctx, timer, rest)) {
+			return
 		}
+		now = clock.Now()
 	}
 }
 

@@ -11,7 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/hachaos/hachaos/loadgen/clock"
+	"github.com/hachaos/hachaos/reports/units"
 )
 
 // byGoroutines makes o be played by the engine of goroutines.
@@ -45,6 +48,7 @@ func TestEnginesAgree(t *testing.T) {
 	for name, c := range map[string]struct {
 		handle  func(*net.TCPConn, int)
 		request Request
+		timeout units.Duration
 	}{
 		"interim": {handle: inPieces("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nA: b\r\n\r\n"+answer, 7)},
 		"trailer": {handle: inPieces("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;a=b\r\nhi\r\n1\r\n!\r\n0\r\nX-A: b\r\nX-B: c\r\n\r\n", 5)},
@@ -80,12 +84,24 @@ func TestEnginesAgree(t *testing.T) {
 			write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")(c)
 			reset(c)
 		})},
+		"malformed in its second piece": {handle: func(c *net.TCPConn, _ int) {
+			readRequest(c)
+			io.WriteString(c, "HTTP/1.1 2x")
+			io.WriteString(c, "0 OK\r\nA: b\r\n")
+			hold(c)
+		}, timeout: seconds(0.2)},
+		"garbage after an interim answer": {handle: func(c *net.TCPConn, _ int) {
+			readRequest(c)
+			io.WriteString(c, "HTTP/1.1 100 Continue\r\n\r\n")
+			io.WriteString(c, "garbage")
+			hold(c)
+		}, timeout: seconds(0.2)},
 		"garbage after": {handle: inPieces("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 100)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			pause := seconds(0)
 			o := Options{URL: serve(t, c.handle), Stream: Stream{
-				Closed: &Closed{Concurrency: 1, Keepalive: true}, Count: count, FailurePause: &pause, Requests: []Request{c.request},
+				Closed: &Closed{Concurrency: 1, Keepalive: true}, Count: count, FailurePause: &pause, Requests: []Request{c.request}, Timeout: c.timeout,
 			}}
 			loops, goroutines := play(t, o), play(t, byGoroutines(o))
 			if loops.Sent != count || loops.OK != goroutines.OK || loops.Failures != goroutines.Failures || loops.Retried != goroutines.Retried {
@@ -119,7 +135,7 @@ func silentResolver(t *testing.T) (release chan struct{}) {
 // A request that ends before the resolver answers ends once, under the cause of
 // the name.
 func TestNameThatIsResolvedTooLate(t *testing.T) {
-	for name, by := range map[string]func(Options) Options{"loop": func(o Options) Options { return o }, "goroutine": byGoroutines} {
+	for name, by := range bothEngines {
 		t.Run(name, func(t *testing.T) {
 			release := silentResolver(t)
 			pause, last := seconds(0.3), time.Duration(-1)
@@ -180,4 +196,96 @@ func TestStoppedBeforeItBegins(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Names of the two ways in which a test is played.
+var bothEngines = map[string]func(Options) Options{"loops": func(o Options) Options { return o }, "goroutines": byGoroutines}
+
+// The deadline covers connecting: to a server whose queue is full nobody gets.
+func TestDeadlineOfConnecting(t *testing.T) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	address := localAddr(fd).String()
+	// Its queue holds one more than it was asked for.
+	first, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	for name, by := range bothEngines {
+		t.Run(name, func(t *testing.T) {
+			rec := play(t, by(Options{URL: "http://" + address + "/", Stream: Stream{Closed: &Closed{Concurrency: 2}, Count: 2, Timeout: seconds(0.2)}}))
+			if rec.Failures[CauseTimeout] != 2 || !strings.Contains(rec.Examples[CauseTimeout], "dial") {
+				t.Errorf("%v %v", rec.Failures, rec.Examples)
+			}
+		})
+	}
+}
+
+// And sending: a peer that reads nothing takes what fits into its buffers.
+func TestDeadlineOfSending(t *testing.T) {
+	over := make(chan struct{})
+	url := serve(t, func(*net.TCPConn, int) { <-over })
+	defer close(over)
+	for name, by := range bothEngines {
+		t.Run(name, func(t *testing.T) {
+			rec := play(t, by(Options{URL: url, Stream: Stream{
+				Closed: &Closed{Concurrency: 2}, Count: 2, Timeout: seconds(0.3), Requests: []Request{{Method: "PUT", Body: strings.Repeat("x", 64<<20)}},
+			}}))
+			if rec.Failures[CauseTimeout] != 2 || !strings.Contains(rec.Examples[CauseTimeout], "write") {
+				t.Errorf("%v %v", rec.Failures, rec.Examples)
+			}
+		})
+	}
+}
+
+// IPv6 is spoken, by its literal address.
+func TestIPv6(t *testing.T) {
+	ln, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		t.Skipf("this machine has no IPv6: %v", err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Host) })}
+	go server.Serve(ln)
+	defer server.Close()
+	for name, by := range bothEngines {
+		t.Run(name, func(t *testing.T) {
+			rec := play(t, by(Options{URL: "http://" + ln.Addr().String() + "/", Stream: Stream{
+				Closed: &Closed{Concurrency: 2}, Count: 6, Requests: []Request{{Expect: Expect{Body: ln.Addr().String()}}},
+			}}))
+			if rec.OK != 6 {
+				t.Errorf("%v %v", rec.Failures, rec.Examples)
+			}
+		})
+	}
+}
+
+// A port that nobody listens on, and that the system gives to whoever connects to
+// it, refuses like any other.
+func TestNobodyTalksToItself(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := ln.Addr().(*net.TCPAddr).AddrPort()
+	ln.Close()
+	fd, _, err := openSocket(&dialer{local: address}, address)
+	if !errors.Is(err, unix.ECONNREFUSED) {
+		unix.Close(fd)
+		t.Fatalf("connected to itself: %v", err)
+	}
+	// Nothing of it is left: the port is free at once.
+	if ln, err = net.Listen("tcp", address.String()); err != nil {
+		t.Fatal(err)
+	}
+	ln.Close()
 }

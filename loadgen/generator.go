@@ -132,7 +132,7 @@ func (g *Generator) Run(ctx context.Context) error {
 }
 
 func (g *Generator) play(ctx context.Context) error {
-	if loops := g.loops(); loops != nil {
+	if loops := g.loops(ctx); loops != nil {
 		g.runLoops(ctx, loops)
 		return nil
 	}

@@ -60,7 +60,6 @@ const (
 	stepConnect step = iota
 	stepSend
 	stepReceive
-	stepDone
 )
 
 // errStale says that a kept connection had ended, or spoken unasked, before the
@@ -174,13 +173,13 @@ func (n *lane) connect() error {
 
 // named takes in that the name was resolved, or was not, and tells whether the
 // request still waited for it.
-func (n *lane) named(r nameAnswer) bool {
+func (n *lane) named(err error) bool {
 	n.nameless = false
 	if !n.busy || n.step != stepConnect || n.addrs != nil {
 		return false
 	}
-	if r.err != nil {
-		n.fail(r.err)
+	if err != nil {
+		n.fail(err)
 	}
 	return true
 }
@@ -261,12 +260,12 @@ func (n *lane) receive() error {
 		return err
 	}
 	n.count()
-	if n.reply.close || !n.loop.flags.keepalive || n.reply.reader.Buffered() > 0 || n.writeErr != nil {
-		n.drop()
-	} else {
-		n.o.kept = true
-	}
+	n.o.kept = !n.reply.close && n.loop.flags.keepalive && n.reply.reader.Buffered() == 0 && n.writeErr == nil
 	n.end(nil)
+	if !n.o.kept {
+		n.drop()
+		n.loop.now = clock.Now() // closing is no part of any request's time
+	}
 	return nil
 }
 
@@ -315,14 +314,15 @@ func (n *lane) expire() {
 	case n.step == stepSend:
 		n.fail(n.failure("write", timeout))
 	default:
-		n.fail(n.failure("read", timeout))
+		// What has come of a head may be malformed, and not late.
+		n.fail(n.reply.giveUp(n.failure("read", timeout)))
 	}
 }
 
 func (n *lane) end(err error) {
 	n.o.end(err)
 	n.loop.now = n.o.done
-	n.busy, n.step = false, stepDone
+	n.busy = false
 }
 
 // await lets the poller watch for events, and says that there is nothing to do

@@ -55,7 +55,7 @@ func (c *loopClient) do(q *request, deadline clock.Time, o *outcome) {
 	*o = c.lane.o
 }
 
-func (c *loopClient) tend(clock.Time) clock.Time {
+func (c *loopClient) tend(clock.Time, int) clock.Time {
 	if q := c.q; q != nil {
 		c.q = nil
 		c.lane.begin(q, c.deadline)
@@ -71,6 +71,6 @@ func (c *loopClient) ended(*lane) bool {
 
 func (c *loopClient) halt()           {}
 func (c *loopClient) over() bool      { return c.done }
-func (c *loopClient) abort()          { c.loop.abort() }
+func (c *loopClient) abort()          { c.loop.cancel(); c.loop.ring() }
 func (c *loopClient) close()          { c.loop.close() }
 func (c *loopClient) connected() bool { return c.lane.fd >= 0 }

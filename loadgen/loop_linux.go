@@ -3,7 +3,6 @@ package loadgen
 import (
 	"context"
 	"math"
-	"net/netip"
 	"os"
 	"runtime"
 	"sync"
@@ -21,8 +20,11 @@ const (
 	endOfTime  = clock.Time(math.MaxInt64)
 	loopEvents = 128 // that one look at the poller returns at most
 
+	// batch is how many requests begin before what has been answered is looked at,
+	// few how many between one answer and the next.
+	batch, few = 64, 4
 	// yieldEvery is how long a loop keeps its processor from other goroutines,
-	// which may have to inject a fault just now.
+	// which may have to inject a fault just now, if loops hold all processors.
 	yieldEvery = 5 * time.Millisecond
 	// deadlineStep is how late a deadline may be noticed.
 	deadlineStep = time.Millisecond
@@ -35,8 +37,8 @@ const (
 // be done on any of them, and does it. What it saves over a goroutine for each is
 // the switching between them, and what the runtime keeps of every connection.
 //
-// It never waits for anything but the poller, whose timeout is exact to the
-// kernel's timer; a name is resolved in a goroutine of its own.
+// It waits for the poller alone, whose timeout is exact to the kernel's timer; a
+// name is resolved in a goroutine of its own.
 type loop struct {
 	dialer *dialer
 	flags  laneFlags
@@ -45,31 +47,36 @@ type loop struct {
 	bell   int // eventfd that ends a wait
 
 	lanes    []*lane
-	again    []*lane    // have more to do than one turn allows
+	again    []*lane    // have ended requests at once, time and again: the last one is not taken in yet
 	earliest clock.Time // no lane's deadline is before it
 	now      clock.Time // as last read
+	looked   clock.Time // what came before is among the events
 	yield    clock.Time // when other goroutines are let in next
 	events   [loopEvents]unix.EpollEvent
 	timeout  timespec
 	seen     int // events since a deadline has passed
 
-	halted, aborted atomic.Bool
-	mu              sync.Mutex
-	closed          bool // so is the bell
+	ctx    context.Context // what is in flight when it ends counts nowhere
+	cancel context.CancelFunc
+	halted atomic.Bool
+	mu     sync.Mutex
+	closed bool // so is the bell
 
 	// Resolving of the host's name.
-	ctx      context.Context
-	cancel   context.CancelFunc
 	naming   bool
-	nameless []*lane // wait for it
-	named    chan nameAnswer
+	nameless []*lane    // wait for it
+	named    chan error // the resolver's answer
 	wg       sync.WaitGroup
 }
 
+// running counts the loops of this process.
+var running atomic.Int32
+
 // source gives a loop's lanes their requests and takes in what became of them.
 type source interface {
-	// tend begins what is due and returns when it is to be called again.
-	tend(now clock.Time) clock.Time
+	// tend begins what is due, at most so many requests, and returns when it is to
+	// be called again.
+	tend(now clock.Time, most int) clock.Time
 	// ended takes in the request that has ended on n, and tells whether it has
 	// begun another one there.
 	ended(n *lane) bool
@@ -77,12 +84,6 @@ type source interface {
 	halt()
 	// over tells whether nothing is in flight and nothing will be.
 	over() bool
-}
-
-// nameAnswer is an answer of the resolver.
-type nameAnswer struct {
-	addrs []netip.AddrPort
-	err   error
 }
 
 // timespec is what epoll_pwait2 takes, on machines of 32 bits too.
@@ -94,10 +95,11 @@ const bellEvent = -1
 // newLoop makes a loop without a source. It fails where the kernel has no poller
 // with an exact timeout (before Linux 5.11), or no descriptor is left.
 func newLoop(ctx context.Context, d *dialer, flags laneFlags) (*loop, error) {
-	l := &loop{dialer: d, flags: flags, earliest: endOfTime, named: make(chan nameAnswer, 1), poll: -1, bell: -1}
+	l := &loop{dialer: d, flags: flags, earliest: endOfTime, named: make(chan error, 1), poll: -1, bell: -1}
 	l.ctx, l.cancel = context.WithCancel(ctx)
 	var err error
 	if l.poll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		l.close()
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
 	if l.bell, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err != nil {
@@ -115,22 +117,28 @@ func newLoop(ctx context.Context, d *dialer, flags laneFlags) (*loop, error) {
 	return l, nil
 }
 
-// run plays the source to its end, or until it is aborted.
+// run plays the source to its end, or until the context ends.
 func (l *loop) run() {
+	running.Add(1)
+	defer running.Add(-1)
 	defer l.close()
-	for l.turn() {
+	defer context.AfterFunc(l.ctx, l.ring)()
+	for procs := int32(runtime.GOMAXPROCS(0)); l.turn(); {
+		if l.now >= l.yield && running.Load() >= procs {
+			runtime.Gosched()
+			l.yield = clock.Now().Add(yieldEvery)
+		}
 	}
 }
 
 // turn begins what is due and goes on with what can. false: the end.
 func (l *loop) turn() bool {
-	if l.now = clock.Now(); l.now >= l.yield {
-		runtime.Gosched()
-		l.now = clock.Now()
-		l.yield = l.now.Add(yieldEvery)
+	if l.ctx.Err() != nil {
+		return false
 	}
-	wake := l.source.tend(l.now)
-	if l.aborted.Load() || l.source.over() {
+	l.now = clock.Now()
+	wake := l.source.tend(l.now, batch)
+	if l.source.over() {
 		return false
 	}
 	if len(l.again) > 0 {
@@ -145,13 +153,13 @@ func (l *loop) turn() bool {
 			l.lanes[e.Fd].ready()
 		}
 		if l.now >= wake && wake > 0 {
-			wake = l.source.tend(l.now)
+			wake = l.source.tend(l.now, few)
 		}
 	}
 	l.goOn()
 	// What has come before its deadline is seen before it strikes. The poller
 	// tells of one after the other, and need never run out of them.
-	if l.now < l.earliest {
+	if l.looked < l.earliest {
 		l.seen = 0
 	} else if l.seen += n; n < loopEvents || l.seen > len(l.lanes) {
 		l.seen = 0
@@ -162,20 +170,18 @@ func (l *loop) turn() bool {
 
 // advance plays n until it must wait, or has had its turn.
 func (l *loop) advance(n *lane) {
-	for range 2 {
-		if !n.play() || !l.source.ended(n) {
-			return
-		}
+	if n.play() && l.source.ended(n) && n.play() {
+		l.again = append(l.again, n)
 	}
-	l.again = append(l.again, n)
 }
 
-// goOn gives those a turn that had more to do.
+// goOn gives those another turn that have had theirs.
 func (l *loop) goOn() {
 	again := l.again
 	l.again = nil
 	for _, n := range again {
-		if n.busy { // an event may have come first
+		l.now = clock.Now()
+		if l.source.ended(n) {
 			l.advance(n)
 		}
 	}
@@ -186,7 +192,7 @@ func (l *loop) goOn() {
 
 // expire ends what has not been done in time.
 func (l *loop) expire() {
-	now := l.now
+	now := l.looked
 	l.earliest = endOfTime
 	for _, n := range l.lanes {
 		if n.busy && n.until <= now {
@@ -203,13 +209,15 @@ func (l *loop) expire() {
 
 // wait waits for events until a moment and returns how many there are.
 func (l *loop) wait(until clock.Time) int {
+	l.looked = clock.Now()
 	// A busy loop finds some, and the scheduler need not know of it.
 	if n, _ := l.look(); n > 0 {
 		return n
 	}
 	for {
+		l.looked = clock.Now()
 		timeout := &l.timeout
-		switch left := until.Sub(clock.Now()); {
+		switch left := until.Sub(l.looked); {
 		case until == endOfTime:
 			timeout = nil
 		case left <= 0:
@@ -241,13 +249,6 @@ func (l *loop) halt() {
 	l.ring()
 }
 
-// abort ends the loop and all that is in flight, which then counts nowhere. It
-// may be called at any time from any goroutine.
-func (l *loop) abort() {
-	l.aborted.Store(true)
-	l.ring()
-}
-
 func (l *loop) ring() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -266,7 +267,7 @@ func (l *loop) answerBell() {
 		l.source.halt()
 	}
 	select {
-	case r := <-l.named:
+	case err := <-l.named:
 		l.wg.Wait()
 		l.naming = false
 		waiting := l.nameless
@@ -275,7 +276,7 @@ func (l *loop) answerBell() {
 			return // the run was given up, and so was the resolving
 		}
 		for _, n := range waiting {
-			if n.named(r) {
+			if n.named(err) {
 				l.advance(n)
 			}
 		}
@@ -308,8 +309,8 @@ func (l *loop) resolve(n *lane) {
 	}
 	l.naming = true
 	l.wg.Go(func() {
-		addrs, err := l.dialer.resolve(l.ctx, clock.Now().Add(resolveWithin))
-		l.named <- nameAnswer{addrs, err}
+		_, err := l.dialer.resolve(l.ctx, clock.Now().Add(resolveWithin))
+		l.named <- err
 		l.ring()
 	})
 }

@@ -37,11 +37,8 @@ func newClosedSource(g *Generator, l *loop, first, of int) *closedSource {
 	return s
 }
 
-// batch is how many requests begin before what has been answered is looked at.
-const batch = 64
-
-func (s *closedSource) tend(now clock.Time) clock.Time {
-	for range batch {
+func (s *closedSource) tend(now clock.Time, most int) clock.Time {
+	for range most {
 		if len(s.resting) == 0 {
 			return endOfTime
 		}
@@ -70,12 +67,15 @@ func (s *closedSource) begin(n *lane, now clock.Time) bool {
 }
 
 func (s *closedSource) ended(n *lane) bool {
+	if n.o.cause != CauseNone && s.loop.ctx.Err() != nil {
+		return false // the run was given up, and this with it
+	}
 	s.shard.record(&n.o)
 	pause := s.think
 	if n.o.cause != CauseNone {
 		pause = max(pause, s.pause)
 	}
-	now := n.o.done
+	now := s.loop.now
 	switch {
 	case pause <= 0:
 		return s.begin(n, now)

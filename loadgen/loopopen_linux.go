@@ -52,8 +52,8 @@ func (s *openSource) pop() (clock.Time, *request) {
 	return s.line.pop()
 }
 
-func (s *openSource) tend(now clock.Time) clock.Time {
-	for range batch {
+func (s *openSource) tend(now clock.Time, most int) clock.Time {
+	for range most {
 		due, ok := s.peek()
 		switch {
 		case !ok:
@@ -119,6 +119,9 @@ func (s *openSource) expire(now clock.Time) {
 
 func (s *openSource) ended(n *lane) bool {
 	s.busy--
+	if n.o.cause != CauseNone && s.loop.ctx.Err() != nil {
+		return false // the run was given up, and this with it
+	}
 	h := s.hits[n.index]
 	s.freed[n.index] = n.o.done
 	s.shard.lagged(h.due, n.o.sent.Sub(h.ready), h.free)

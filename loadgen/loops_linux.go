@@ -18,9 +18,9 @@ const (
 	ratePerLoop = 40_000
 )
 
-// loops returns what plays the stream from a few goroutines; nil if it needs one
-// for every connection: loops speak plain HTTP/1.1.
-func (g *Generator) loops() []*loop {
+// loops returns what plays the stream from a few goroutines until ctx ends; nil
+// if it needs one for every connection: loops speak plain HTTP/1.1.
+func (g *Generator) loops(ctx context.Context) []*loop {
 	e, ok := g.engine.(*httpEngine)
 	if !ok || e.tls != nil || e.tunnel != nil || e.trace != nil || !e.retry {
 		return nil
@@ -29,11 +29,11 @@ func (g *Generator) loops() []*loop {
 	if c := g.stream.Closed; c != nil {
 		count = c.Concurrency / lanesPerLoop
 	} else {
-		count = int(peakRate(g.stream.Open) / ratePerLoop)
-		count = min(count+1, g.stream.Open.Senders)
+		// Loops do not share their slots, so each must have several.
+		count = min(int(peakRate(g.stream.Open)/ratePerLoop)+1, g.stream.Open.Senders/lanesPerLoop)
 	}
 	// One processor stays for the rest of the process, if there are several.
-	loops, err := e.newLoops(g.ctx, max(1, min(count, runtime.GOMAXPROCS(0)-1)))
+	loops, err := e.newLoops(ctx, max(1, min(count, runtime.GOMAXPROCS(0)-1)))
 	if err != nil {
 		return nil
 	}
@@ -62,22 +62,12 @@ func (g *Generator) runLoops(ctx context.Context, loops []*loop) {
 	var playing, watching sync.WaitGroup
 	ended := make(chan struct{})
 	watching.Go(func() {
-		spent, stopping := g.spent, g.stopping
-		for {
-			select {
-			case <-spent:
-				spent = nil
-				all(loops, (*loop).halt)
-			case <-stopping:
-				stopping = nil
-				all(loops, (*loop).halt)
-			case <-ctx.Done():
-				all(loops, (*loop).abort)
-				return
-			case <-ended:
-				return
-			}
+		select {
+		case <-g.spent:
+		case <-g.stopping:
+		case <-ended:
 		}
+		all(loops, (*loop).halt)
 	})
 	begin := clock.Now()
 	for i, l := range loops {

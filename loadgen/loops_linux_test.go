@@ -27,7 +27,7 @@ func TestLoopsShareOneSchedule(t *testing.T) {
 			starts = append(starts, r.Start)
 		},
 	})
-	loops, err := g.engine.(*httpEngine).newLoops(g.ctx, 3)
+	loops, err := g.engine.(*httpEngine).newLoops(t.Context(), 3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,6 +42,22 @@ func TestLoopsShareOneSchedule(t *testing.T) {
 		if want := time.Duration(i) * 50 * time.Microsecond; at != want {
 			t.Fatalf("request %d was due at %v, not %v", i, at, want)
 		}
+	}
+}
+
+// Loops that share a closed load's clients send its count of requests, together.
+func TestLoopsShareTheCount(t *testing.T) {
+	const count = 1003
+	g := newGenerator(t, Options{URL: serve(t, always(answer)), Stream: Stream{Closed: &Closed{Concurrency: 20, Keepalive: true}, Count: count}})
+	loops, err := g.engine.(*httpEngine).newLoops(t.Context(), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.runLoops(t.Context(), loops)
+	rec := g.Recording()
+	mustAddUp(t, rec)
+	if rec.Sent != count || rec.OK != count {
+		t.Errorf("%d sent, %d good", rec.Sent, rec.OK)
 	}
 }
 

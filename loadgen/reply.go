@@ -67,6 +67,15 @@ func (r *reply) read() error {
 	return nil
 }
 
+// giveUp returns what is wrong with an answer of which no more is waited for:
+// reason, unless what has come of it could not have become a good one.
+func (r *reply) giveUp(reason error) error {
+	if r.head {
+		return reason
+	}
+	return r.reader.GiveUp(r.q.method, reason)
+}
+
 // contains tells whether the expected text ends in piece, and keeps what of it
 // may be the text's beginning.
 func (r *reply) contains(piece []byte) bool {

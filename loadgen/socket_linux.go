@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -86,7 +87,24 @@ func openSocket(d *dialer, addr netip.AddrPort) (fd int, sa sockaddr, err error)
 		unix.Close(fd)
 		return -1, sa, os.NewSyscallError("connect", errno)
 	}
+	if addr.Addr().IsLoopback() && sa.isOwn(fd) {
+		// No trace of it may keep the server from coming back.
+		_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+		unix.Close(fd)
+		return -1, sa, os.NewSyscallError("connect", unix.ECONNREFUSED)
+	}
 	return fd, sa, nil
+}
+
+// isOwn tells whether a is fd's own address: where nobody listens on a port, the
+// system may give it to whoever connects to it, who then talks to itself (a
+// simultaneous open, RFC 9293 §3.5).
+func (a *sockaddr) isOwn(fd int) bool {
+	var own sockaddr
+	own.size = unix.SizeofSockaddrInet6
+	size := uint32(own.size)
+	_, _, errno := unix.RawSyscall(unix.SYS_GETSOCKNAME, uintptr(fd), uintptr(unsafe.Pointer(&own.storage)), uintptr(unsafe.Pointer(&size)))
+	return errno == 0 && bytes.Equal(own.storage[:a.size], a.storage[:a.size])
 }
 
 // prepare sets a socket's options.

@@ -40,6 +40,19 @@ func (r *Reader) Next(method string) (Response, error) {
 	return res, err
 }
 
+// GiveUp returns why a response for which [Reader.Next] returned [ErrWait] will
+// not be read: reason, unless what has come of it is malformed.
+func (r *Reader) GiveUp(method string, reason error) error {
+	if r.hold < 0 {
+		return reason
+	}
+	r.at, r.failed = r.hold, reason
+	if _, err := r.parse(method); err != nil {
+		return err
+	}
+	return reason
+}
+
 // more reads on until there may be a whole head, so that one which comes byte by
 // byte is not parsed for every byte. What had come when the source failed is
 // parsed once more: it may be malformed.

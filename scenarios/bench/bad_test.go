@@ -88,6 +88,15 @@ func TestFirstSocketErrorEndsIt(t *testing.T) {
 	if out.Broken == nil || !strings.HasPrefix(out.Broken.Error(), "closed: ") || out.Recording.Sent > 100 {
 		t.Errorf("%v after %d requests", out.Broken, out.Recording.Sent)
 	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.Close()
+	out, _ = mustPlay(t, Options{Requests: 1_000_000, Concurrency: 500, NoProbe: true}, "http://"+ln.Addr().String()+"/")
+	if out.Broken == nil || !strings.HasPrefix(out.Broken.Error(), "refused: ") || out.Recording.Sent != 1 {
+		t.Errorf("%v after %d requests", out.Broken, out.Recording.Sent)
+	}
 	out, _ = mustPlay(t, Options{Requests: 20, Concurrency: 2, NoProbe: true, GoOn: true}, url)
 	if out.Broken != nil || out.Recording.Failed != 20 {
 		t.Errorf("-r: %v after %d requests", out.Broken, out.Recording.Failed)
