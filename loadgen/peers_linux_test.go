@@ -199,11 +199,11 @@ func startNginx(b *testing.B) string {
 	l.Close()
 	dir := b.TempDir()
 	config := fmt.Sprintf(`daemon off; worker_processes 1; pid %[1]s/pid; error_log %[1]s/error.log;
-events { worker_connections 4096; }
+events { worker_connections 16384; }
 http {
 	access_log off; keepalive_requests 100000000; keepalive_timeout 3600s;
 	client_body_temp_path %[1]s/1; proxy_temp_path %[1]s/2; fastcgi_temp_path %[1]s/3; uwsgi_temp_path %[1]s/4; scgi_temp_path %[1]s/5;
-	server { listen %[2]s backlog=4096; location / { return 200 "hello to you!!\n"; } }
+	server { listen %[2]s backlog=16384; location / { return 200 "hello to you!!\n"; } }
 }`, dir, at)
 	file := filepath.Join(dir, "nginx.conf")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {

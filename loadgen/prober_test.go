@@ -17,7 +17,7 @@ import (
 	"github.com/hachaos/hachaos/loadgen/clock"
 )
 
-func startProber(t *testing.T, ctx context.Context, o ProberOptions) *Prober {
+func startProber(t testing.TB, ctx context.Context, o ProberOptions) *Prober {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
