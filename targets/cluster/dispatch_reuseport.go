@@ -57,6 +57,7 @@ func newReuseport(e *estate, slots int, c Config, log *slog.Logger) (*reuseport,
 	}
 	if e.inherited {
 		r.listeners = e.listeners
+		r.forget()
 		return r, nil
 	}
 	if err := e.ln.Close(); err != nil {
@@ -197,18 +198,39 @@ func (r *reuseport) clear(l *slotListener) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.closed {
+		return // it may be another master's now
+	}
 	r.remove(l)
 	r.steer()
 }
 
-// remove closes a listener. The kernel numbers the listeners of an address in the
-// order in which they came, and moves the last one to where another was closed.
+// remove ends a listener, whoever else has it open, as a standby does. The kernel
+// numbers the listeners of an address in the order in which they came, and moves
+// the last one to where another was ended.
 func (r *reuseport) remove(l *slotListener) {
+	if raw, err := l.file.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_RD) }) // closing it does too, if it is the last
+	}
 	l.file.Close()
 	if i := slices.Index(r.listeners, l); i >= 0 {
 		last := len(r.listeners) - 1
 		r.listeners[i] = r.listeners[last]
 		r.listeners = r.listeners[:last]
+	}
+}
+
+// forget removes what another master ended before it could say so.
+func (r *reuseport) forget() {
+	for _, l := range slices.Clone(r.listeners) {
+		raw, err := l.file.SyscallConn()
+		listens := 1
+		if err == nil {
+			err = raw.Control(func(fd uintptr) { listens, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ACCEPTCONN) })
+		}
+		if err == nil && listens == 0 {
+			r.remove(l)
+		}
 	}
 }
 

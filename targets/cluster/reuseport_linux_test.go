@@ -3,16 +3,20 @@ package cluster
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/hachaos/hachaos/reports/units"
 	"github.com/hachaos/hachaos/targets/port"
 	"golang.org/x/sys/unix"
 )
@@ -84,6 +88,53 @@ func TestReuseportScalesDownWithoutLoss(t *testing.T) {
 	}
 }
 
+// A standby has the listeners too, and none of them may go on getting connections
+// when the master ends it.
+func TestReuseportScalesDownWithAStandby(t *testing.T) {
+	t.Parallel()
+	conf := config(4, "reuseport", 0)
+	conf.Standby, conf.KillTimeout = "passive", units.Duration(3*time.Second)
+	f := start(t, masterOptions{Config: conf})
+	f.awaitStandby(1)
+	ctx, cancel := timeout()
+	defer cancel()
+	l := f.load(8, false)
+	if err := f.Scale(ctx, 2); err != nil {
+		t.Fatal(err)
+	}
+	if !eventually(func() bool { return listening(t, f.address) == 2 }) {
+		t.Errorf("%d listeners are left", listening(t, f.address))
+	}
+	if !l.after(500) {
+		t.Error("no load")
+	}
+	l.end()
+	if lost := l.lost.Load(); lost != 0 {
+		t.Errorf("%d of %d requests were lost: %v", lost, lost+l.good.Load(), l.errs)
+	}
+}
+
+// listening is how many sockets listen on an address.
+func listening(t *testing.T, address string) (n int) {
+	t.Helper()
+	table, err := os.ReadFile("/proc/net/tcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(address)
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(table)) {
+		fields := strings.Fields(line)
+		if len(fields) > 3 && fields[1] == fmt.Sprintf("0100007F:%04X", number) && fields[3] == "0A" { // TCP_LISTEN
+			n++
+		}
+	}
+	return n
+}
+
 // What waits at a worker that is gone for good is served by the others.
 func TestReuseportHandsOverWhatWaits(t *testing.T) {
 	t.Parallel()
@@ -124,7 +175,7 @@ func TestReuseportSharesItsPortWithNoOther(t *testing.T) {
 }
 
 // The kernel numbers listeners as reuseport thinks it does, also after one of
-// them was closed.
+// them was ended that a standby has open too.
 func TestSteer(t *testing.T) {
 	t.Parallel()
 	first, err := port.Listen("127.0.0.1:0")
@@ -138,6 +189,15 @@ func TestSteer(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.close)
+	heir := &estate{inherited: true, address: r.address}
+	for _, l := range r.listeners {
+		file, err := duplicate(l.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { file.Close() })
+		heir.listeners = append(heir.listeners, &slotListener{slot: l.slot, file: file})
+	}
 	// chosen connects until n have come, and returns the slots where they are.
 	chosen := func(n int) (slots []int) {
 		t.Helper()
@@ -190,4 +250,18 @@ func TestSteer(t *testing.T) {
 	check(4)
 	mark()
 	check(2, 3, 4)
+	// The standby that now takes over thinks so too.
+	next, err := newReuseport(heir, 4, c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	numbers := func(all []*slotListener) (slots []int) {
+		for _, l := range all {
+			slots = append(slots, l.slot)
+		}
+		return slots
+	}
+	if got, want := numbers(next.listeners), numbers(r.listeners); !slices.Equal(got, want) {
+		t.Errorf("another master has %v, this one %v", got, want)
+	}
 }
