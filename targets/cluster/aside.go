@@ -82,9 +82,10 @@ func (a *aside) wait(f *os.File, fd int) {
 		})
 	}
 	a.mu.Lock()
+	_, ours := a.files[f] // else fd may be another connection's by now
 	delete(a.files, f)
 	a.mu.Unlock()
-	if saw == readable {
+	if ours && saw == readable {
 		a.speak(&client{fd: fd, file: f})
 	} else {
 		f.Close()
@@ -94,13 +95,11 @@ func (a *aside) wait(f *os.File, fd int) {
 // surrender gives them all away, and waits until none is looked after here.
 func (a *aside) surrender(give func(fd int) error) {
 	a.mu.Lock()
-	a.closed = true
-	for f := range a.files {
+	a.end(func(f *os.File) {
 		if raw, err := f.SyscallConn(); err == nil {
 			_ = raw.Control(func(fd uintptr) { _ = give(int(fd)) }) // if that fails, the client sees an end
 		}
-		f.Close()
-	}
+	})
 	a.mu.Unlock()
 	a.wg.Wait()
 }
@@ -108,10 +107,17 @@ func (a *aside) surrender(give func(fd int) error) {
 // close closes them all.
 func (a *aside) close() {
 	a.mu.Lock()
-	a.closed = true
-	for f := range a.files {
-		f.Close()
-	}
+	a.end(func(*os.File) {})
 	a.mu.Unlock()
 	a.wg.Wait()
+}
+
+// end closes them all, each once something was done with it. a.mu is held.
+func (a *aside) end(do func(*os.File)) {
+	a.closed = true
+	for f := range a.files {
+		do(f)
+		f.Close()
+	}
+	clear(a.files)
 }
