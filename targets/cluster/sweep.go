@@ -8,11 +8,18 @@ import (
 	"os"
 	"sync/atomic"
 	"time"
+
+	"github.com/hachaos/hachaos/loadgen/clock"
+	"golang.org/x/sys/unix"
 )
 
-// sweepFor is how long a listener that is being closed goes on accepting what
-// came before: closing it resets connections that nobody has accepted.
-const sweepFor = 20 * time.Millisecond
+const (
+	// sweepFor is how long a listener that is being closed goes on accepting what
+	// came before: closing it resets connections that nobody has accepted.
+	sweepFor = 20 * time.Millisecond
+	// maxSweep bounds that where there always is one more.
+	maxSweep = time.Second
+)
 
 // sweptListener is a listener that is closed once its queue is empty.
 type sweptListener struct {
@@ -20,24 +27,46 @@ type sweptListener struct {
 	open    atomic.Int64 // connections that were accepted and not closed
 	most    int64        // that may be open; 0: no limit
 	tooMany func(*net.TCPConn)
+	until   atomic.Int64 // [clock.Time] after which nothing more is accepted; 0: it is open
 }
 
 // Accept returns net.ErrClosed a moment after Close.
 func (l *sweptListener) Accept() (net.Conn, error) {
-	c, err := l.AcceptTCP()
-	for err == nil && l.most > 0 && l.open.Load() >= l.most {
-		l.tooMany(c)
-		c, err = l.AcceptTCP()
+	for {
+		c, err := l.AcceptTCP()
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded) && l.more():
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			l.TCPListener.Close()
+			return nil, net.ErrClosed
+		case err != nil:
+			return nil, err
+		case l.most > 0 && l.open.Load() >= l.most:
+			l.tooMany(c)
+		default:
+			l.open.Add(1)
+			return &sweptConn{TCPConn: c, ln: l}, nil
+		}
 	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		l.TCPListener.Close()
-		return nil, net.ErrClosed
+}
+
+// more lets what waits be accepted although the time is up: on a busy machine
+// nobody may have looked before it was.
+func (l *sweptListener) more() bool {
+	if int64(clock.Now()) >= l.until.Load() || !l.waits() {
+		return false
 	}
-	if err != nil {
-		return nil, err
-	}
-	l.open.Add(1)
-	return &sweptConn{TCPConn: c, ln: l}, nil
+	return l.SetDeadline(time.Now().Add(sweepFor)) == nil
+}
+
+// waits tells whether there is a connection to accept.
+func (l *sweptListener) waits() bool {
+	n := 0
+	err := control(l.TCPListener, func(fd int) (err error) {
+		n, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		return err
+	})
+	return err == nil && n > 0
 }
 
 // sweptConn is counted while it is open.
@@ -65,4 +94,7 @@ func (c *sweptConn) Close() error {
 }
 
 // Close lets Accept end.
-func (l *sweptListener) Close() error { return l.SetDeadline(time.Now().Add(sweepFor)) }
+func (l *sweptListener) Close() error {
+	l.until.CompareAndSwap(0, int64(clock.Now().Add(maxSweep)))
+	return l.SetDeadline(time.Now().Add(sweepFor))
+}
