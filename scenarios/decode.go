@@ -181,34 +181,13 @@ func (d *decoder) value(n, around *node, v reflect.Value, tag keyTag, keyAt plac
 			wrong("a list")
 			return
 		}
-		if v.IsNil() || v.Len() != len(n.items) {
-			v.Set(reflect.MakeSlice(v.Type(), len(n.items), len(n.items)))
-		}
-		for i, item := range n.items {
-			if item.kind == null {
-				d.mistake(item, n, item.at, "an empty entry")
-				continue
-			}
-			d.value(item, n, v.Index(i), tag, item.at)
-		}
+		d.list(n, v, tag)
 	case reflect.Map:
 		if n.kind != mapping {
 			wrong("a mapping (name: text)")
 			return
 		}
-		before := v.Interface()
-		v.Set(reflect.MakeMap(v.Type()))
-		for _, e := range n.entries {
-			item := reflect.New(v.Type().Elem()).Elem()
-			if old := reflect.ValueOf(before).MapIndex(reflect.ValueOf(e.key)); old.IsValid() {
-				item.Set(old) // with the defaults that were set meanwhile
-			}
-			if e.value.kind == null && item.Kind() == reflect.Struct {
-				d.mistake(e.value, n, e.at, "nothing stands after this key")
-			}
-			d.value(e.value, n, item, keyTag{}, e.at)
-			v.SetMapIndex(reflect.ValueOf(e.key), item)
-		}
+		d.table(n, v)
 	case reflect.Interface:
 		if plain := plainValue(n); plain != nil {
 			v.Set(reflect.ValueOf(plain))
@@ -221,6 +200,37 @@ func (d *decoder) value(n, around *node, v reflect.Value, tag keyTag, keyAt plac
 		if message := setScalar(n, v, tag); message != "" {
 			d.mistake(n, around, n.at, message)
 		}
+	}
+}
+
+// list decodes each item of n into a slice.
+func (d *decoder) list(n *node, v reflect.Value, tag keyTag) {
+	if v.IsNil() || v.Len() != len(n.items) {
+		v.Set(reflect.MakeSlice(v.Type(), len(n.items), len(n.items)))
+	}
+	for i, item := range n.items {
+		if item.kind == null {
+			d.mistake(item, n, item.at, "an empty entry")
+			continue
+		}
+		d.value(item, n, v.Index(i), tag, item.at)
+	}
+}
+
+// table decodes each entry of n into a map by name.
+func (d *decoder) table(n *node, v reflect.Value) {
+	before := v.Interface()
+	v.Set(reflect.MakeMap(v.Type()))
+	for _, e := range n.entries {
+		item := reflect.New(v.Type().Elem()).Elem()
+		if old := reflect.ValueOf(before).MapIndex(reflect.ValueOf(e.key)); old.IsValid() {
+			item.Set(old) // with the defaults that were set meanwhile
+		}
+		if e.value.kind == null && item.Kind() == reflect.Struct {
+			d.mistake(e.value, n, e.at, "nothing stands after this key")
+		}
+		d.value(e.value, n, item, keyTag{}, e.at)
+		v.SetMapIndex(reflect.ValueOf(e.key), item)
 	}
 }
 

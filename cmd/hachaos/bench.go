@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,8 +75,8 @@ func abUsage(err error) error { return exitError{exitAbUsage, err} }
 func runBench(cmd *cobra.Command, o *bench.Options, url string, paths []string, format string) error {
 	bins, rest := splitBins(paths)
 	outputs, err := parseOutputs(withStdout(cmd, rest, false), format)
-	if err == nil && len(bins) > 0 {
-		err = writable(bins)
+	for _, path := range bins {
+		err = cmp.Or(err, checkFolder(path))
 	}
 	if err != nil {
 		return abUsage(err)
@@ -136,16 +137,6 @@ func splitBins(paths []string) (bins, rest []string) {
 		}
 	}
 	return bins, rest
-}
-
-func writable(paths []string) error {
-	for _, path := range paths {
-		folder := filepath.Dir(path)
-		if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-			return fmt.Errorf("-o %s: there is no folder %s (create it first)", path, folder)
-		}
-	}
-	return nil
 }
 
 func benchProgress(w io.Writer, c *bench.Config) bench.Progress {

@@ -35,14 +35,23 @@ func parseOutputs(paths []string, format string) ([]output, error) {
 		if err != nil {
 			return nil, err
 		}
-		if folder := filepath.Dir(path); path != "-" {
-			if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-				return nil, fmt.Errorf("-o %s: there is no folder %s (create it first)", path, folder)
+		if path != "-" {
+			if err := checkFolder(path); err != nil {
+				return nil, err
 			}
 		}
 		outputs = append(outputs, o)
 	}
 	return outputs, nil
+}
+
+// checkFolder finds out whether there is a folder for the file of an -o.
+func checkFolder(path string) error {
+	folder := filepath.Dir(path)
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return fmt.Errorf("-o %s: there is no folder %s (create it first)", path, folder)
+	}
+	return nil
 }
 
 // withStdout adds standard output to the files of -o where --format, or --json if

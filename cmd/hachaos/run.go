@@ -102,27 +102,7 @@ func (f *runFlags) play(cmd *cobra.Command, list []*scenarios.Scenario, outputs 
 	}
 	ctx, stop := interruptible(cmd.Context())
 	defer stop()
-	var docs []*reports.Report
-	var codes []int
-	for _, s := range list {
-		for range f.repeat {
-			if ctx.Err() != nil {
-				break
-			}
-			p := scenarios.Player{Self: []string{self}, Keep: f.keep, Version: version, Progress: scenarios.Fan{latest, f.progress(cmd.ErrOrStderr())}}
-			latest.Begin()
-			r := p.Play(ctx, s)
-			latest.Finish(r)
-			docs = append(docs, r)
-			codes = append(codes, reports.ExitCode(r.Verdict))
-			if !f.quiet && !toStdout(outputs) {
-				if err := printText(cmd.OutOrStdout(), r); err != nil {
-					fmt.Fprintln(cmd.ErrOrStderr(), "hachaos:", printed(err))
-					codes = append(codes, reports.ExitError)
-				}
-			}
-		}
-	}
+	docs, codes := f.playAll(ctx, cmd, list, self, latest, toStdout(outputs))
 	if code := signalCode(ctx); code != 0 {
 		codes = append([]int{code}, codes...)
 	}
@@ -146,6 +126,33 @@ func (f *runFlags) play(cmd *cobra.Command, list []*scenarios.Scenario, outputs 
 		}
 	}
 	return ended(codes)
+}
+
+// playAll plays the scenarios until ctx ends, and prints what came of each unless
+// standard output is a file's. It returns an exit code for each, and more for what
+// could not be printed.
+func (f *runFlags) playAll(ctx context.Context, cmd *cobra.Command, list []*scenarios.Scenario, self string, latest *scenarios.Latest, taken bool) (docs []*reports.Report, codes []int) {
+	for _, s := range list {
+		for range f.repeat {
+			if ctx.Err() != nil {
+				return docs, codes
+			}
+			p := scenarios.Player{Self: []string{self}, Keep: f.keep, Version: version, Progress: scenarios.Fan{latest, f.progress(cmd.ErrOrStderr())}}
+			latest.Begin()
+			r := p.Play(ctx, s)
+			latest.Finish(r)
+			docs = append(docs, r)
+			codes = append(codes, reports.ExitCode(r.Verdict))
+			if f.quiet || taken {
+				continue
+			}
+			if err := printText(cmd.OutOrStdout(), r); err != nil {
+				fmt.Fprintln(cmd.ErrOrStderr(), "hachaos:", printed(err))
+				codes = append(codes, reports.ExitError)
+			}
+		}
+	}
+	return docs, codes
 }
 
 func (f *runFlags) progress(w io.Writer) scenarios.Progress {
