@@ -167,6 +167,15 @@ func slowReload() Run {
 	return run
 }
 
+// A run of next to no length has a scale all the same.
+func TestTicksOfNoLength(t *testing.T) {
+	for _, length := range []float64{0, 5e-324, 1e-8, 15, 1e9} {
+		if got := ticks(runLength(&Report{DurationS: length})); len(got) < 2 || len(got) > 12 {
+			t.Errorf("%d ticks of %v s", len(got), length)
+		}
+	}
+}
+
 func TestReloadThatTakesTime(t *testing.T) {
 	r := Fold(slowReload())
 	f := &r.Faults[0]

@@ -200,7 +200,7 @@ func TestReadInPieces(t *testing.T) {
 				return
 			}
 			seen[path] = true
-			for _, v := range []any{nil, 1e300, 5e-324} {
+			for _, v := range []any{nil, 1e300} {
 				set(v)
 				text, err := json.Marshal(whole)
 				if err != nil {
