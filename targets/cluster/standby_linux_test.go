@@ -212,6 +212,10 @@ func TestUpgradeLosesNothing(t *testing.T) {
 					}
 					masters = append(masters, f.awaitMaster(2, masters...).PID)
 				}
+				<-f.process.Done() // what it owed is answered
+				if x := f.process.Exit(); x.Failed() {
+					t.Errorf("the first master %s", x)
+				}
 				if !l.after(100) {
 					t.Fatal("no load after the upgrades")
 				}
