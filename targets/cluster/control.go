@@ -83,8 +83,15 @@ func (m *master) serveClient(conn *net.UnixConn) error {
 	case "upgrade":
 		return send(conn, told(m.upgrade(q.Binary)))
 	case "stop":
-		m.post(m.stop)
+		m.post(func() {
+			if !m.ceding {
+				m.stop()
+			}
+		})
 		<-m.done
+		if m.yielded {
+			return send(conn, told(fmt.Errorf("stop: %w", errBusy)))
+		}
 		return nil
 	case "watch":
 		return m.serveWatcher(conn)

@@ -46,11 +46,12 @@ type handoff struct {
 	mu      sync.Mutex
 	queue   fifo
 	members []*member
-	turn    int           // whose turn it is: an index of members
-	number  uint64        // of the connection handed over last
-	closed  bool          // nobody is left to hand over to
-	hands   []*wire       // of workers that are reached by wires of its own
-	settled chan struct{} // not nil: closed when nothing is left to hand over
+	turn    int                // whose turn it is: an index of members
+	number  uint64             // of the connection handed over last
+	closed  bool               // nobody is left to hand over to
+	hands   []*wire            // of workers that are reached by wires of its own
+	settled chan struct{}      // not nil: closed when nothing is left to hand over
+	give    func(fd int) error // not nil: takes what no worker has taken
 }
 
 // client is a connection that no worker has taken.
@@ -160,13 +161,17 @@ func (h *handoff) dispatch() {
 	}
 }
 
-// back puts a connection first in line.
+// back puts a connection first in line, or gives it to another process.
 func (h *handoff) back(c *client) {
-	if h.closed {
+	switch {
+	case h.closed:
 		c.close()
-		return
+	case h.give != nil:
+		_ = h.give(c.fd) // if the other has ended, the client sees an end
+		c.close()
+	default:
+		h.queue.unshift(c)
 	}
-	h.queue.unshift(c)
 }
 
 // free returns the next worker in turn that is idle, or else one that works but
@@ -328,10 +333,9 @@ func (h *handoff) surrender(ctx context.Context, give func(fd int) error) {
 	h.endAccept()
 	h.silent.surrender(give)
 	h.mu.Lock()
+	h.give = give
 	for h.queue.len() > 0 {
-		c := h.queue.pop()
-		_ = give(c.fd) // if the other has ended, the client sees an end
-		c.close()
+		h.back(h.queue.pop())
 	}
 	h.mu.Unlock()
 	h.drain(ctx)

@@ -10,11 +10,16 @@ import (
 // stop lets health checks fail for drain.delay, then closes the listener, has
 // what has come served, and lets all workers go.
 func (m *master) stop() {
-	if m.stopping {
+	switch {
+	case m.stopping:
+		return
+	case m.ceding: // the listener is another master's
+		m.passOn = true
 		return
 	}
 	m.stopping = true
-	m.goAlone() // a standby would go on with what is to end
+	bereft := m.bereft // of the standby of an upgrade as well
+	m.goAlone()        // a standby would go on with what is to end
 	m.announce("the cluster stops")
 	for _, s := range m.slots {
 		if s.timer != nil {
@@ -46,7 +51,7 @@ func (m *master) stop() {
 		defer stop()
 		m.dispatch.drain(drained)
 		select {
-		case <-m.bereft: // an active standby needs the workers until it has drained
+		case <-bereft: // an active standby needs the workers until it has drained
 		case <-drained.Done():
 		}
 		m.post(func() {

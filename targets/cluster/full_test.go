@@ -130,7 +130,7 @@ func TestMasterReplacesAStandbyThatDoesNotListen(t *testing.T) {
 	})
 	defer m.wg.Wait()
 	defer close(m.done)
-	if !m.beat(&standby{Process: p, wire: ours}) {
+	if !m.beat(&standby{Process: p, wire: ours}, m.alone) {
 		t.Error("it is to be replaced because of its listeners")
 	}
 	if x := p.Exit(); x.Signal != "SIGKILL" {

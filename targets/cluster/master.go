@@ -35,7 +35,9 @@ type master struct {
 	generation int
 	stopping   bool
 	yielding   bool          // to another master
+	ceding     bool          // there is no way back
 	yielded    bool          // the other one has it
+	passOn     bool          // it is to stop at once
 	alone      chan struct{} // closed when there is to be no standby
 	bereft     chan struct{} // closed when there is none any more
 	failure    error
@@ -172,7 +174,8 @@ func (m *master) run(ctx context.Context, signals <-chan os.Signal) error {
 	if m.Config.Standby == "none" {
 		close(m.bereft)
 	} else {
-		m.wg.Go(m.keepStandby)
+		alone, bereft := m.alone, m.bereft // an upgrade makes new ones
+		m.wg.Go(func() { m.keepStandby(alone, bereft) })
 	}
 	err := m.loop(ctx, signals)
 	if m.yielded {

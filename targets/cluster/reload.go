@@ -29,6 +29,12 @@ func (m *master) requestReload(done chan<- error) {
 			done <- errStopping
 		}
 		return
+	case m.yielding:
+		m.Log.Warn("no reload: the cluster is being handed over")
+		if done != nil {
+			done <- fmt.Errorf("reload: %w", errBusy)
+		}
+		return
 	case r.running:
 		r.again = true
 		if done != nil {

@@ -52,6 +52,9 @@ func (m *master) resize(n int) (coming, going []*worker, err error) {
 	if m.stopping {
 		return nil, nil, errStopping
 	}
+	if m.yielding { // the new master would know nothing of them
+		return nil, nil, errBusy
+	}
 	before := len(m.slots)
 	m.announce("the cluster is scaled from %d to %s", before, units.FormatCount(int64(n)))
 	for len(m.slots) > n {

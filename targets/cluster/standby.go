@@ -58,22 +58,22 @@ type standby struct {
 	took     chan struct{} // closed when it is master
 }
 
-// keepStandby has a standby at all times, until the cluster stops or is handed
-// over.
-func (m *master) keepStandby() {
-	defer close(m.bereft)
+// keepStandby has a standby at all times, until alone is closed or loop ends, and
+// closes bereft when there is none any more.
+func (m *master) keepStandby(alone <-chan struct{}, bereft chan<- struct{}) {
+	defer close(bereft)
 	for {
 		s, err := m.startStandby(m.Standby, m.Command)
 		if err != nil {
 			m.Log.Error("there is no standby", "error", err)
-		} else if m.beat(s) {
+		} else if m.beat(s, alone) {
 			m.dismiss(s)
 		} else {
 			m.dismiss(s)
 			continue // it lacks a listener
 		}
 		select {
-		case <-m.alone:
+		case <-alone:
 			return
 		case <-m.done:
 			return
@@ -149,7 +149,7 @@ func (m *master) hear(s *standby) {
 // true when the standby has ended or is to end, also since it has not listened for
 // hundreds of beats; false if it is to be replaced because the listeners are
 // others now.
-func (m *master) beat(s *standby) bool {
+func (m *master) beat(s *standby, alone <-chan struct{}) bool {
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()
 	for {
@@ -174,7 +174,7 @@ func (m *master) beat(s *standby) bool {
 		case <-s.Done():
 			m.Log.Warn("the standby ended", "pid", s.PID(), "how", s.Exit().String())
 			return true
-		case <-m.alone:
+		case <-alone:
 			return true
 		case <-m.done:
 			return true
@@ -182,10 +182,21 @@ func (m *master) beat(s *standby) bool {
 	}
 }
 
-// dismiss lets a standby go without taking over, and waits until it has.
+// dismiss lets a standby go without taking over, and waits until it has. Only one
+// that accepts connections needs time for that.
 func (m *master) dismiss(s *standby) {
-	_ = s.wire.send(frame{kind: retire}, -1)
-	ctx, cancel := context.WithTimeout(context.Background(), standTimeout+m.Config.KillTimeout.Std())
+	patience := missedBeats
+	select {
+	case <-s.standing:
+		if m.Config.Standby == "active" {
+			patience = standTimeout + m.Config.KillTimeout.Std()
+		}
+	default:
+	}
+	if errors.Is(s.wire.send(frame{kind: retire}, -1), errFull) {
+		s.Kill() // it would take over without having heard
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	select {
 	case <-s.Done():

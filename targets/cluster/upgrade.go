@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"time"
 )
 
@@ -22,61 +23,126 @@ func (m *master) upgrade(binary string) error {
 	if len(m.Standby) == 0 {
 		return errors.New("upgrade: this master was not told how to start a standby")
 	}
+	var old chan struct{} // closed when the standby has gone, which must not take over as well
+	var alone, bereft chan struct{}
 	busy := false
 	if !m.ask(func() {
-		if busy = m.stopping || m.reloads.running || m.yielding; !busy {
-			m.yielding = true
-			m.goAlone()
+		if busy = m.stopping || m.reloads.running || m.yielding; busy {
+			return
 		}
+		m.yielding = true
+		m.goAlone()
+		old = m.bereft
+		m.alone, m.bereft = make(chan struct{}), make(chan struct{})
+		alone, bereft = m.alone, m.bereft
 	}) || busy {
 		return fmt.Errorf("upgrade: %w", errBusy)
 	}
-	err := m.handOverTo(append([]string{binary}, m.Standby[1:]...), append([]string{binary}, m.Command[1:]...))
-	if err != nil {
-		m.post(func() { m.yielding = false })
-		return fmt.Errorf("upgrade: %w", err)
+	<-old
+	err := m.handOverTo(append([]string{binary}, m.Standby[1:]...), append([]string{binary}, m.Command[1:]...), alone)
+	if err == nil {
+		close(bereft)
+		return nil
 	}
-	return nil
+	if !m.ask(func() {
+		m.yielding = false
+		if m.stopping || m.Config.Standby == "none" {
+			close(bereft)
+		} else {
+			m.wg.Go(func() { m.keepStandby(alone, bereft) })
+		}
+	}) {
+		close(bereft)
+	}
+	return fmt.Errorf("upgrade: %w", err)
 }
 
-func (m *master) handOverTo(command, workers []string) error {
+// handOverTo starts a standby and leaves everything to it, unless alone is closed
+// before that begins: the cluster stops.
+func (m *master) handOverTo(command, workers []string, alone <-chan struct{}) (err error) {
 	s, err := m.startStandby(command, workers)
 	if err != nil {
 		return err
 	}
-	defer s.wire.close() // else this master would hear of its successor until that ends
+	over, unheard := make(chan struct{}), make(chan struct{})
+	m.wg.Go(func() {
+		defer close(unheard)
+		m.beat(s, over)
+	})
+	defer func() {
+		close(over)
+		<-unheard
+		if err != nil {
+			m.dismiss(s)
+		}
+		s.wire.close() // else this master would hear of its successor until that ends
+	}()
 	timer := time.NewTimer(standTimeout)
 	defer timer.Stop()
 	select {
 	case <-s.standing:
-	case <-s.Done():
-		return fmt.Errorf("the new binary ended before it was ready: %s", s.Exit())
+	case <-alone:
+		return errStopping
+	case <-unheard:
+		select {
+		case <-s.Done():
+			return fmt.Errorf("the new binary ended before it was ready: %s", s.Exit())
+		default:
+			return errBusy // the listeners are others now
+		}
 	case <-timer.C:
-		m.dismiss(s)
 		return fmt.Errorf("the new binary was not ready within %s", standTimeout)
 	}
-	if h, ok := m.dispatch.(*handoff); ok {
+	h, lines := m.dispatch.(*handoff)
+	if !m.ask(func() {
+		now, _ := m.dispatch.bequeath()
+		switch {
+		case m.stopping:
+			err = errStopping
+		case !slices.Equal(now, s.slots):
+			err = errBusy
+		case lines:
+			m.ceding = true
+		default:
+			m.cede(s)
+		}
+	}) {
+		err = errStopping
+	}
+	if err != nil {
+		return err
+	}
+	if lines {
 		ctx, cancel := context.WithTimeout(context.Background(), standTimeout)
 		defer cancel()
 		until, _ := ctx.Deadline()
 		h.surrender(ctx, func(fd int) error { return s.wire.push(frame{kind: handed}, fd, until) })
-	}
-	if !m.ask(func() {
-		m.estate.leave()
-		m.control.Close() // who comes from now on waits for the other master
-		m.workers.Close()
-		_ = s.wire.send(frame{kind: take, x: uint32(len(m.slots))}, -1)
-		m.yielded = true
-		m.announce("process %d is to be master", s.PID())
-	}) {
-		return errStopping
+		m.ask(func() { m.cede(s) }) // while it cedes nothing ends loop
 	}
 	select {
 	case <-s.took:
-		return nil
 	case <-s.Done():
 		return fmt.Errorf("the new master ended at once: %s; the workers have no master", s.Exit())
 	}
+	if m.passOn {
+		ctx, cancel := context.WithTimeout(context.Background(), passOnTimeout)
+		defer cancel()
+		_ = Client{m.Dir}.Stop(ctx) // it was told, which is enough
+	}
+	return nil
+}
+
+// passOnTimeout bounds how long a master sees to it that its successor stops.
+const passOnTimeout = time.Second
+
+// cede makes a standby master. It is the last that loop does.
+func (m *master) cede(s *standby) {
+	m.estate.leave()
+	m.control.Close() // who comes from now on waits for the other master
+	m.workers.Close()
+	_ = s.wire.push(frame{kind: take, x: uint32(len(m.slots))}, -1, time.Now().Add(standTimeout)) // if that fails it ends, or is ended
+	m.yielded = true
+	m.announce("process %d is to be master", s.PID())
 }
 
 // goAlone lets the standby go.
