@@ -47,8 +47,19 @@ func hachaos(args []string) error {
 		return runStandby(log)
 	case "tree":
 		return runTree()
+	case "mumble worker":
+		return mumble(os.Stdout)
+	case "mumble cluster":
+		return mumble(os.NewFile(3, "ready"))
 	}
 	return runMaster(args[1:], log)
+}
+
+// mumble says what nobody understands, and stays.
+func mumble(to *os.File) error {
+	fmt.Fprintln(to, "hm")
+	time.Sleep(patience)
+	return nil
 }
 
 // clusterFlags are those that the cluster target gives.

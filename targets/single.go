@@ -2,14 +2,12 @@ package targets
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
+	"github.com/hachaos/hachaos/targets/app"
 	"github.com/hachaos/hachaos/targets/page"
 	"github.com/hachaos/hachaos/targets/proc"
 )
@@ -66,23 +64,17 @@ func (s *Single) Start(ctx context.Context) error {
 		s.counters.close()
 		return fmt.Errorf("start the single process: %w", err)
 	}
-	select {
-	case said, ok := <-l.heard:
-		if ok {
-			s.address = said.Address
-			s.listens(l)
-			s.wg.Go(func() { s.supervise(l) })
-			return nil
-		}
-		err = fmt.Errorf("start the single process: it ended before it listened: %s", l.Exit())
-	case <-ctx.Done():
+	var said app.Listening
+	if err := l.Hear(ctx, &said); err != nil {
 		l.Kill()
-		err = fmt.Errorf("start the single process: it does not listen: %w", ctx.Err())
+		l.HangUp()
+		s.counters.close()
+		return withTail(fmt.Errorf("start the single process: it does not listen: %w", err), s.log)
 	}
-	l.input.Close()
-	s.wg.Wait()
-	s.counters.close()
-	return withTail(err, s.log)
+	s.address = said.Address
+	s.listens(l)
+	s.wg.Go(func() { s.supervise(l) })
+	return nil
 }
 
 // URL implements [Target].
@@ -155,10 +147,8 @@ func (s *Single) Exit(_ context.Context, slot, code int) error {
 	if slot != 1 || l == nil {
 		return fmt.Errorf("exit: the single process has no slot %d", slot)
 	}
-	if _, err := fmt.Fprintf(l.input, "exit %d\n", code); errors.Is(err, os.ErrClosed) || errors.Is(err, io.ErrClosedPipe) {
-		return fmt.Errorf("exit: the process: %w", os.ErrProcessDone)
-	} else if err != nil {
-		return fmt.Errorf("exit: %w", err)
+	if err := l.Say(fmt.Sprintf("exit %d", code)); err != nil {
+		return fmt.Errorf("exit: the process: %w", err)
 	}
 	return nil
 }

@@ -1,8 +1,7 @@
 package targets
 
 import (
-	"bufio"
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -21,17 +20,15 @@ import (
 
 // life is one process of a single target.
 type life struct {
-	*proc.Process
+	*proc.Talk
 	entry *page.Entry
 	began clock.Time
-	input *os.File // its standard input: orders, and its lifeline
-	heard chan app.Listening
 }
 
 // errStopping says that no process is started any more.
 var errStopping = errors.New("the target is being stopped")
 
-// launch starts a process; it says on heard where it listens, or closes it.
+// launch starts a process, which says where it listens once it does.
 func (s *Single) launch(n int) (*life, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -43,45 +40,23 @@ func (s *Single) launch(n int) (*life, error) {
 		return nil, err
 	}
 	defer log.Close()
-	in, input, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	defer in.Close()
-	output, out, err := os.Pipe()
-	if err != nil {
-		input.Close()
-		return nil, err
-	}
-	defer out.Close()
 	index, entry := s.page.Add(1, n, 1, n-1)
-	l := &life{entry: entry, began: clock.Now(), input: input, heard: make(chan app.Listening, 1)}
-	l.Process, err = proc.Start(proc.Command{
-		Path:  s.opts.Self[0],
-		Args:  append(slices.Clone(s.opts.Self[1:]), "worker", "--single"),
-		Env:   append(slices.Clone(s.opts.Env), "GOMAXPROCS="+strconv.Itoa(s.config.Threads)),
-		Stdin: in, Stdout: out, Stderr: log,
+	l := &life{entry: entry, began: clock.Now()}
+	l.Talk, err = proc.Converse(proc.Command{
+		Path:   s.opts.Self[0],
+		Args:   append(slices.Clone(s.opts.Self[1:]), "worker", "--single"),
+		Env:    append(slices.Clone(s.opts.Env), "GOMAXPROCS="+strconv.Itoa(s.config.Threads)),
+		Stderr: log,
 	})
 	if err != nil {
-		input.Close()
-		output.Close()
 		return nil, err
 	}
 	entry.Start(l.ID())
 	if s.opts.OnStart != nil {
 		s.opts.OnStart(l.ID())
 	}
-	s.wg.Go(func() {
-		defer output.Close()
-		defer close(l.heard)
-		var said app.Listening
-		if json.NewDecoder(bufio.NewReader(output)).Decode(&said) == nil {
-			l.heard <- said
-		}
-	})
-	// The pipe holds it even if nobody reads; if the process has ended by now,
-	// that is seen elsewhere.
-	_ = json.NewEncoder(input).Encode(app.Single{
+	// If the process has ended by now, that is seen elsewhere.
+	_ = l.Tell(app.Single{
 		Config: s.config.App, Threads: s.config.Threads, Listen: s.address, Seed: s.opts.Seed, Life: n,
 		Page: filepath.Join(s.opts.Folder, "single.page"), Index: index,
 		Drain: drainTime, Lifeline: cluster.Lifeline,
@@ -135,18 +110,20 @@ func (s *Single) supervise(l *life) {
 
 // watch waits for a life's end, noting when it begins to listen.
 func (s *Single) watch(l *life) proc.Exit {
-	heard := l.heard
+	heard := make(chan error, 1)
+	if !l.entry.Process().Ready {
+		s.wg.Go(func() { heard <- l.Hear(context.Background(), &app.Listening{}) })
+	}
 	for {
 		select {
-		case _, ok := <-heard:
-			if ok && !l.entry.Process().Ready {
+		case err := <-heard:
+			if err == nil {
 				s.listens(l)
 			}
-			heard = nil
 		case <-l.Done():
 			exit := l.Exit()
 			l.entry.End(exit)
-			l.input.Close()
+			l.HangUp()
 			if !s.stopping() {
 				s.observe(0, fmt.Sprintf("process %d %s", l.PID(), inWords(exit)))
 			}

@@ -157,10 +157,14 @@ func TestSingleDoesNotStart(t *testing.T) {
 	wrong.Self = append(wrong.Self[:1:1], "cluster", "--nonsense")
 	target := NewSingle(SingleConfig{}, wrong)
 	s.checkEmpty(target)
-	if err := target.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "it ended before it listened: exit status 1; it printed last:") {
+	if err := target.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "it does not listen: it ended: exit status 1; it printed last:") {
 		t.Errorf("a program that ends at once: %v", err)
 	}
 	s.checkEmpty(target)
+	wrong.Self = append(wrong.Self[:1:1], "mumble")
+	if err := NewSingle(SingleConfig{}, wrong).Start(t.Context()); err == nil || !strings.Contains(err.Error(), `it does not listen: it said "hm"`) {
+		t.Errorf("a program that is no hachaos: %v", err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := NewSingle(SingleConfig{}, s.Options).Start(ctx); !errors.Is(err, context.Canceled) {
