@@ -55,11 +55,7 @@ func (a *App) compute(r *http.Request, h http.Header) (reply, error) {
 type child struct {
 	command []string      // how it is started
 	turn    chan struct{} // holds one while a request uses it
-
-	process *proc.Process // nil: there is none
-	to      *os.File
-	from    *bufio.Reader
-	closers []io.Closer
+	talk    *proc.Talk    // nil: there is none
 }
 
 func newChild(command []string) *child {
@@ -74,58 +70,28 @@ func (c *child) burn(ctx context.Context, d time.Duration) (pid int, err error) 
 		return 0, ctx.Err()
 	}
 	defer func() { <-c.turn }()
-	if c.process == nil {
-		if err := c.start(); err != nil {
-			return 0, err
+	if c.talk == nil {
+		c.talk, err = proc.Converse(proc.Command{Path: c.command[0], Args: c.command[1:], Stderr: os.Stderr})
+		if err != nil {
+			return 0, fmt.Errorf("child process: %w", err)
 		}
 	}
-	pid = c.process.PID()
-	// The answer is waited for even if the client leaves: the next one's comes
-	// after it.
-	_, err = fmt.Fprintln(c.to, int64(d))
-	if err == nil {
-		_, err = c.from.ReadString('\n')
-	}
-	if err != nil {
+	pid = c.talk.PID()
+	// It is waited for even if the client leaves: it computes all the same.
+	if _, err := c.talk.Ask(context.WithoutCancel(ctx), strconv.FormatInt(int64(d), 10)); err != nil {
 		c.end()
 		return pid, errors.New("the child process has ended")
 	}
 	return pid, nil
 }
 
-func (c *child) start() error {
-	in, to, err := os.Pipe()
-	if err != nil {
-		return fmt.Errorf("start the child process: %w", err)
-	}
-	defer in.Close()
-	from, out, err := os.Pipe()
-	if err != nil {
-		to.Close()
-		return fmt.Errorf("start the child process: %w", err)
-	}
-	defer out.Close()
-	c.process, err = proc.Start(proc.Command{Path: c.command[0], Args: c.command[1:], Stdin: in, Stdout: out, Stderr: os.Stderr})
-	if err != nil {
-		c.process = nil
-		to.Close()
-		from.Close()
-		return fmt.Errorf("start the child process: %w", err)
-	}
-	c.to, c.from, c.closers = to, bufio.NewReader(from), []io.Closer{to, from}
-	return nil
-}
-
 // end ends the child, if there is one.
 func (c *child) end() {
-	if c.process == nil {
-		return
+	if c.talk != nil {
+		c.talk.HangUp()
+		c.talk.Kill()
+		c.talk = nil
 	}
-	for _, f := range c.closers {
-		f.Close()
-	}
-	c.process.Kill()
-	c.process = nil
 }
 
 // close ends the child once it has nothing to do, or when ctx ends.

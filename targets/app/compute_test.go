@@ -51,13 +51,13 @@ func TestCompute(t *testing.T) {
 	if again := decode[computed](t, child.ask("GET /compute?for=1ms")); again != got {
 		t.Errorf("the next one is computed by %+v", again)
 	}
-	child.child.process.Kill()
-	<-child.child.process.Done()
+	child.child.talk.Kill()
+	<-child.child.talk.Done()
 	child.want("GET /compute?for=1ms", 502, "") // it finds out
 	if next := decode[computed](t, child.want("GET /compute?for=1ms", 200, "")); next.PID == got.PID {
 		t.Error("the dead child computes")
 	}
-	last := child.child.process
+	last := child.child.talk
 	child.end()
 	<-last.Done()
 }
