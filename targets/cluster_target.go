@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -123,14 +124,22 @@ func (c *Cluster) launch(ctx context.Context) (cluster.Ready, error) {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = r.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
-	if err := json.NewDecoder(r).Decode(&ready); err == nil {
+	err = json.NewDecoder(r).Decode(&ready)
+	if err == nil {
 		return ready, nil
 	}
-	if ctx.Err() != nil {
-		c.main.Kill()
-		return ready, withTail(fmt.Errorf("the master does not listen: %w", ctx.Err()), c.log)
+	if errors.Is(err, io.EOF) {
+		select {
+		case <-c.main.Done():
+			return ready, withTail(fmt.Errorf("the master ended before it listened: %s", c.main.Exit()), c.log)
+		case <-ctx.Done():
+		}
 	}
-	return ready, withTail(fmt.Errorf("the master ended before it listened: %s", c.main.Exit()), c.log)
+	c.main.Kill()
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return ready, withTail(fmt.Errorf("the master does not listen: %w", err), c.log)
 }
 
 // watchEvery is the time between two attempts to watch a master.

@@ -165,6 +165,11 @@ func TestClusterDoesNotStart(t *testing.T) {
 		t.Errorf("a wrong configuration: %v", err)
 	}
 	s.checkEmpty(target)
+	mumbling := s.Options
+	mumbling.Self = append(mumbling.Self[:1:1], "mumble")
+	if err := NewCluster(clusterConfig("handoff"), mumbling).Start(t.Context()); err == nil || !strings.Contains(err.Error(), "the master does not listen: invalid character 'h'") {
+		t.Errorf("a program that is no hachaos: %v", err)
+	}
 	if err := os.WriteFile(filepath.Join(s.Folder, "sulk"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
