@@ -207,7 +207,7 @@ func (r *run) awaitReady(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			return fmt.Errorf("the target was not ready within %s: GET %s: %w%s", ready.Timeout, address, last, r.logTail())
+			return r.withLog(fmt.Errorf("the target was not ready within %s: GET %s: %w", ready.Timeout, address, last))
 		case <-tick.C:
 		}
 	}
@@ -245,13 +245,10 @@ func askReady(ctx context.Context, client *http.Client, address string, s *Scena
 	return fmt.Errorf("answered %s", res.Status)
 }
 
-func (r *run) logTail() string {
-	logger, ok := r.subject.Target.(interface{ Log() string })
-	if !ok {
-		return ""
+// withLog adds the last lines of the target's log to an error.
+func (r *run) withLog(err error) error {
+	if target, ok := r.subject.Target.(interface{ Log() string }); ok {
+		return proc.WithTail(err, target.Log())
 	}
-	if tail := proc.Tail(logger.Log(), 5); tail != "" {
-		return "; it printed last:\n" + tail
-	}
-	return ""
+	return err
 }

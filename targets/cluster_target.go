@@ -131,7 +131,7 @@ func (c *Cluster) launch(ctx context.Context) (cluster.Ready, error) {
 	if errors.Is(err, io.EOF) {
 		select {
 		case <-c.main.Done():
-			return ready, withTail(fmt.Errorf("the master ended before it listened: %s", c.main.Exit()), c.log)
+			return ready, proc.WithTail(fmt.Errorf("the master ended before it listened: %s", c.main.Exit()), c.log)
 		case <-ctx.Done():
 		}
 	}
@@ -139,7 +139,7 @@ func (c *Cluster) launch(ctx context.Context) (cluster.Ready, error) {
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	return ready, withTail(fmt.Errorf("the master does not listen: %w", err), c.log)
+	return ready, proc.WithTail(fmt.Errorf("the master does not listen: %w", err), c.log)
 }
 
 // watchEvery is the time between two attempts to watch a master.
@@ -213,7 +213,7 @@ func (c *Cluster) Done() <-chan struct{} { return c.done }
 func (c *Cluster) Err() error {
 	select {
 	case <-c.done:
-		return withTail(fmt.Errorf("the cluster's master (pid %d) ended: %s", c.main.PID(), c.main.Exit()), c.log)
+		return proc.WithTail(fmt.Errorf("the cluster's master (pid %d) ended: %s", c.main.PID(), c.main.Exit()), c.log)
 	default:
 		return nil
 	}

@@ -101,12 +101,7 @@ func (c *Command) Done() <-chan struct{} { return c.done }
 
 // Err implements [Target].
 func (c *Command) Err() error {
-	exit := c.main.Exit()
-	err := fmt.Errorf("%s ended: %s", c.config.Run[0], exit)
-	if tail := proc.Tail(c.log, 5); tail != "" {
-		err = fmt.Errorf("%w; it printed last:\n%s", err, tail)
-	}
-	return err
+	return proc.WithTail(fmt.Errorf("%s ended: %s", c.config.Run[0], c.main.Exit()), c.log)
 }
 
 // Stop implements [Target]. What the first process leaves behind is the guard's

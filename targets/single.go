@@ -69,7 +69,7 @@ func (s *Single) Start(ctx context.Context) error {
 		l.Kill()
 		l.HangUp()
 		s.counters.close()
-		return withTail(fmt.Errorf("start the single process: it does not listen: %w", err), s.log)
+		return proc.WithTail(fmt.Errorf("start the single process: it does not listen: %w", err), s.log)
 	}
 	s.address = said.Address
 	s.listens(l)
@@ -159,11 +159,3 @@ func (s *Single) Usages() []Usage { return s.counters.usages() }
 // Served returns how many requests each process that ever ran has served, by
 // pid.
 func (s *Single) Served() map[int]int64 { return s.counters.served() }
-
-// withTail adds the last lines of a log to an error.
-func withTail(err error, log string) error {
-	if tail := proc.Tail(log, 5); tail != "" {
-		return fmt.Errorf("%w; it printed last:\n%s", err, tail)
-	}
-	return err
-}

@@ -90,7 +90,7 @@ func (s *Single) supervise(l *life) {
 			return
 		}
 		if !restart.Replaces(exit.Failed()) {
-			s.end(withTail(fmt.Errorf("the single process (pid %d) ended: %s", l.PID(), exit), s.log))
+			s.end(proc.WithTail(fmt.Errorf("the single process (pid %d) ended: %s", l.PID(), exit), s.log))
 			return
 		}
 		if !s.pause(backoff.Next(clock.Since(l.began))) {

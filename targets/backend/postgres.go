@@ -232,10 +232,10 @@ func (p *postgres) run(ctx context.Context, n *postgresNode, program string, arg
 	case <-tool.Done():
 	case <-ctx.Done():
 		tool.Kill()
-		return withTail(fmt.Errorf("%s: %w", program, ctx.Err()), n.log())
+		return proc.WithTail(fmt.Errorf("%s: %w", program, ctx.Err()), n.log())
 	}
 	if exit := tool.Exit(); exit.Failed() {
-		return withTail(fmt.Errorf("%s: %s", program, exit), n.log())
+		return proc.WithTail(fmt.Errorf("%s: %s", program, exit), n.log())
 	}
 	return nil
 }

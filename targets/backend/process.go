@@ -166,7 +166,7 @@ func (n *node) awaitAnswer(ctx context.Context, p *proc.Process) error {
 		return n.answers(attempt)
 	})
 	if err != nil {
-		return withTail(err, n.log())
+		return proc.WithTail(err, n.log())
 	}
 	return nil
 }
@@ -219,12 +219,4 @@ func await(ctx context.Context, try func() error) error {
 		case <-tick.C:
 		}
 	}
-}
-
-// withTail adds the last lines of a log to an error.
-func withTail(err error, log string) error {
-	if tail := proc.Tail(log, 5); tail != "" {
-		return fmt.Errorf("%w; it printed last:\n%s", err, tail)
-	}
-	return err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hachaos/hachaos/loadgen/clock"
 	"github.com/hachaos/hachaos/targets/port"
+	"github.com/hachaos/hachaos/targets/proc"
 )
 
 const (
@@ -127,7 +128,7 @@ func (c *redisCluster) replicate(ctx context.Context) error {
 	}
 	for _, n := range c.data[shards:] {
 		if err := await(ctx, func() error { return n.linked(ctx) }); err != nil {
-			return withTail(err, n.log())
+			return proc.WithTail(err, n.log())
 		}
 	}
 	if err := c.all(ctx, func(n *redisNode, info map[string]string) error {
@@ -140,7 +141,7 @@ func (c *redisCluster) replicate(ctx context.Context) error {
 	}
 	for _, n := range c.data {
 		if err := await(ctx, func() error { return c.informed(ctx, n) }); err != nil {
-			return withTail(err, n.log())
+			return proc.WithTail(err, n.log())
 		}
 	}
 	return nil
@@ -177,7 +178,7 @@ func (c *redisCluster) all(ctx context.Context, pass func(*redisNode, map[string
 			return pass(n, info)
 		})
 		if err != nil {
-			return withTail(err, n.log())
+			return proc.WithTail(err, n.log())
 		}
 	}
 	return nil

@@ -40,7 +40,7 @@ func (s *sentinels) start(ctx context.Context, b *Backend) error {
 	}
 	for _, w := range s.watchers {
 		if err := await(ctx, func() error { return s.informed(ctx, w) }); err != nil {
-			return withTail(err, w.log())
+			return proc.WithTail(err, w.log())
 		}
 	}
 	b.url = s.url()
@@ -67,7 +67,7 @@ func (s *sentinels) startData(ctx context.Context, i int) error {
 		return err
 	}
 	if err := await(ctx, func() error { return n.linked(ctx) }); err != nil {
-		return withTail(err, n.log())
+		return proc.WithTail(err, n.log())
 	}
 	return nil
 }

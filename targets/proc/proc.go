@@ -176,6 +176,14 @@ func Tail(path string, n int) string {
 	return TailOf(f, n)
 }
 
+// WithTail adds the last lines of a log file to an error, if there are any.
+func WithTail(err error, path string) error {
+	if tail := Tail(path, 5); tail != "" {
+		return fmt.Errorf("%w; it printed last:\n%s", err, tail)
+	}
+	return err
+}
+
 // TailOf is [Tail] of a file that is open, wherever its offset is.
 func TailOf(f *os.File, n int) string {
 	const most = 4 << 10
