@@ -1,7 +1,6 @@
 package scenarios
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -30,7 +29,7 @@ const networkTimeout = 20 * time.Second
 
 // network is the chaos proxies of a run: one process.
 type network struct {
-	process *proc.Process
+	process *proc.Talk
 	client  *netproxy.Client
 	log     string
 	front   string // where the proxy before the target listens; "" without one
@@ -44,31 +43,20 @@ func (r *run) startNetwork(ctx context.Context) error {
 		return fmt.Errorf("start the chaos proxies: %w", err)
 	}
 	defer log.Close()
-	out, theirs, err := os.Pipe()
-	if err != nil {
-		return fmt.Errorf("start the chaos proxies: %w", err)
-	}
-	defer out.Close()
 	args := append(slices.Clone(r.player.Self[1:]), "proxy", "--port", "0", "--seed", strconv.FormatUint(r.seed, 10))
-	n.process, err = proc.Start(proc.Command{Path: r.player.Self[0], Args: args, Env: r.env(), Stdout: theirs, Stderr: log})
-	theirs.Close()
+	n.process, err = proc.Converse(proc.Command{Path: r.player.Self[0], Args: args, Env: r.env(), Stderr: log})
 	if err != nil {
 		return fmt.Errorf("start the chaos proxies: %w", err)
 	}
 	r.noteProcess(n.process.ID())
 	r.network = n
-	// Where a pipe knows no deadline, the end of the process ends the wait.
-	_ = out.SetReadDeadline(time.Now().Add(networkTimeout))
-	defer context.AfterFunc(ctx, func() { _ = out.SetReadDeadline(time.Unix(1, 0)) })()
-	line, err := bufio.NewReader(out).ReadString('\n')
+	ctx, cancel := context.WithTimeout(ctx, networkTimeout)
+	defer cancel()
+	line, err := n.process.Line(ctx)
 	if err != nil {
-		tail := proc.Tail(n.log, 5)
-		if tail != "" {
-			tail = "; it printed last:\n" + tail
-		}
-		return fmt.Errorf("start the chaos proxies: they do not say where they listen: %w%s", err, tail)
+		return proc.WithTail(fmt.Errorf("start the chaos proxies: %w", err), n.log)
 	}
-	n.client = netproxy.NewClient(strings.TrimSpace(line))
+	n.client = netproxy.NewClient(line)
 	return nil
 }
 
@@ -77,6 +65,7 @@ func (n *network) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 	n.process.Stop(ctx)
+	n.process.HangUp()
 }
 
 // onEnd calls f if the proxies end while the run goes on. The function that it

@@ -102,8 +102,8 @@ func (t *Talk) Tell(v any) error {
 	return t.Say(string(line))
 }
 
-// Line waits for the next line, without the space around it. At the end of the
-// output the error says how the process ended.
+// Line waits for the next line, without the space around it. The error is ctx's
+// cause, or says how the process ended at the end of its output.
 func (t *Talk) Line(ctx context.Context) (string, error) {
 	select {
 	case line, ok := <-t.lines:
@@ -111,13 +111,13 @@ func (t *Talk) Line(ctx context.Context) (string, error) {
 			return line, nil
 		}
 	case <-ctx.Done():
-		return "", fmt.Errorf("it says nothing: %w", ctx.Err())
+		return "", fmt.Errorf("it says nothing: %w", context.Cause(ctx))
 	}
 	select {
 	case <-t.Done():
 		return "", fmt.Errorf("it ended: %s", t.Exit())
 	case <-ctx.Done():
-		return "", fmt.Errorf("it closed its output: %w", ctx.Err())
+		return "", fmt.Errorf("it closed its output: %w", context.Cause(ctx))
 	}
 }
 
@@ -140,7 +140,7 @@ func (t *Talk) Ask(ctx context.Context, question string) (string, error) {
 	select {
 	case t.turn <- struct{}{}:
 	case <-ctx.Done():
-		return "", fmt.Errorf("it says nothing: %w", ctx.Err())
+		return "", fmt.Errorf("it says nothing: %w", context.Cause(ctx))
 	}
 	defer func() { <-t.turn }()
 	if err := t.Say(question); err != nil {
