@@ -241,14 +241,7 @@ func TestPostgresFailoverSync(t *testing.T) {
 		}
 	}
 	e := s.awaitEvent(backend.FailedOn)
-	before := mustQuery[int64](t, b.URL(), "SELECT count(*) FROM writes")[0]
-	s.await("more writes", func() error {
-		rows, err := query[int64](t.Context(), b.URL(), "SELECT count(*) FROM writes")
-		if err == nil && rows[0] < before+20 {
-			err = fmt.Errorf("%d", rows[0])
-		}
-		return err
-	})
+	s.awaitMoreWrites(b)
 	w.end()
 	if lost := w.lost(t, b.URL()); lost > 0 {
 		t.Errorf("%d of %d acknowledged writes were lost", lost, len(w.acked))
@@ -266,6 +259,20 @@ func TestPostgresFailoverSync(t *testing.T) {
 		t.Errorf("primaries are %+v, %v", primaries, err)
 	}
 	mustQuery[int64](t, b.URL(), "INSERT INTO writes VALUES (-1)")
+}
+
+// awaitMoreWrites waits until the dependency holds more of the writer's.
+func (s *stage) awaitMoreWrites(b *backend.Backend) {
+	s.t.Helper()
+	const count = "SELECT count(*) FROM writes"
+	before := mustQuery[int64](s.t, b.URL(), count)[0]
+	s.await("more writes", func() error {
+		rows, err := query[int64](s.t.Context(), b.URL(), count)
+		if err == nil && rows[0] < before+20 {
+			err = fmt.Errorf("there are %d, before it were %d", rows[0], before)
+		}
+		return err
+	})
 }
 
 func failovers(s *stage) (all []backend.Change) {
@@ -301,14 +308,7 @@ func TestPostgresFailoverAsync(t *testing.T) {
 	// A frozen primary keeps its connections and answers nothing.
 	s.freezeMatching(b, primary[0].Name, "")
 	e := s.awaitEvent(backend.FailedOn)
-	before := mustQuery[int64](t, b.URL(), "SELECT count(*) FROM writes")[0]
-	s.await("more writes", func() error {
-		rows, err := query[int64](t.Context(), b.URL(), "SELECT count(*) FROM writes")
-		if err == nil && rows[0] < before+20 {
-			err = fmt.Errorf("%d", rows[0])
-		}
-		return err
-	})
+	s.awaitMoreWrites(b)
 	w.end()
 	if there := mustQuery[int64](t, b.URL(), "SELECT n FROM writes WHERE n < 0"); len(there) > 0 {
 		t.Errorf("%v outlived the only server that had them", there)

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -143,6 +144,19 @@ func (l *load) ask(c *caller) {
 func (l *load) after(n int64) bool {
 	n += l.good.Load()
 	return eventually(func() bool { return l.good.Load() >= n })
+}
+
+// lostNothing ends the load after n more good requests, and checks that none was
+// lost.
+func (l *load) lostNothing(t *testing.T, n int64) {
+	t.Helper()
+	if !l.after(n) {
+		t.Error("no load")
+	}
+	l.end()
+	if lost := l.lost.Load(); lost != 0 {
+		t.Errorf("%d of %d requests were lost: %v", lost, lost+l.good.Load(), l.errs)
+	}
 }
 
 func (l *load) end() {

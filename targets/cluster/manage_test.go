@@ -80,10 +80,7 @@ func TestTooMuchMemoryIsReplacedGracefully(t *testing.T) {
 			fat := f.id(1).PID
 			l := f.load(1, false)
 			s := f.await("a replacement", func(s Status) bool { return s.Workers[0].PID != fat && s.Ready == 1 && s.Workers[0].Restarts >= 1 })
-			l.end()
-			if lost := l.lost.Load(); lost != 0 {
-				t.Errorf("%d requests were lost: %v", lost, l.errs)
-			}
+			l.lostNothing(t, 0)
 			if s.Generation != 1 {
 				t.Errorf("the status is %+v", s)
 			}
@@ -131,10 +128,7 @@ func TestScale(t *testing.T) {
 					t.Errorf("scaled to %d the status is %+v", n, s)
 				}
 			}
-			l.end()
-			if lost := l.lost.Load(); lost != 0 {
-				t.Errorf("%d of %d requests were lost: %v", lost, lost+l.good.Load(), l.errs)
-			}
+			l.lostNothing(t, 0)
 			for n, want := range map[int]string{0: "scale: 0 is no number of workers (they are 1 to 1024)", 2000: "scale: 2000 is no number of workers (they are 1 to 1024)"} {
 				if err := f.Scale(ctx, n); err == nil || err.Error() != want {
 					t.Errorf("scaling to %d: %v", n, err)
@@ -200,13 +194,7 @@ func TestReloadOptions(t *testing.T) {
 				if err := f.Reload(ctx); err != nil {
 					t.Fatal(err)
 				}
-				if !l.after(100) {
-					t.Error("no load after the reload")
-				}
-				l.end()
-				if lost := l.lost.Load(); lost != 0 {
-					t.Errorf("%d requests were lost: %v", lost, l.errs)
-				}
+				l.lostNothing(t, 100)
 				s := f.status()
 				for _, pid := range s.pids() {
 					if pid == 0 || slices.Contains(before, pid) || s.Ready != 3 {
@@ -235,13 +223,7 @@ func TestFailedReload(t *testing.T) {
 				if err == nil || !strings.Contains(err.Error(), "reload stopped at worker 3 of 3: 3 replacements ended before they were ready; the ") {
 					t.Errorf("the reload said %v", err)
 				}
-				if !l.after(50) {
-					t.Error("no load after the reload")
-				}
-				l.end()
-				if lost := l.lost.Load(); lost != 0 {
-					t.Errorf("%d requests were lost: %v", lost, l.errs)
-				}
+				l.lostNothing(t, 50)
 				after := f.status()
 				if after.Ready != 3 || after.pids()[2] != before[2] {
 					t.Errorf("the workers were %v, the status is %+v", before, after)

@@ -39,13 +39,7 @@ func TestReloadLosesNothing(t *testing.T) {
 						}
 					}
 				}
-				if !l.after(300) {
-					t.Fatal("no load after the reloads")
-				}
-				l.end()
-				if lost := l.lost.Load(); lost != 0 {
-					t.Errorf("%d of %d requests were lost: %v", lost, lost+l.good.Load(), l.errs)
-				}
+				l.lostNothing(t, 300)
 				if n, good := f.counted(), l.good.Load(); n != good {
 					t.Errorf("the workers count %d requests, the clients %d", n, good)
 				}

@@ -70,10 +70,7 @@ func TestReuseportScalesDownWithoutLoss(t *testing.T) {
 			}
 		}
 	}
-	l.end()
-	if lost := l.lost.Load(); lost != 0 {
-		t.Errorf("%d of %d requests were lost: %v", lost, lost+l.good.Load(), l.errs)
-	}
+	l.lostNothing(t, 0)
 	// What the kernel chooses among are the listeners of those that are left.
 	seen := map[int]bool{}
 	if pids := f.status().pids(); !eventually(func() bool {
@@ -105,13 +102,7 @@ func TestReuseportScalesDownWithAStandby(t *testing.T) {
 	if !eventually(func() bool { return listening(t, f.address) == 2 }) {
 		t.Errorf("%d listeners are left", listening(t, f.address))
 	}
-	if !l.after(500) {
-		t.Error("no load")
-	}
-	l.end()
-	if lost := l.lost.Load(); lost != 0 {
-		t.Errorf("%d of %d requests were lost: %v", lost, lost+l.good.Load(), l.errs)
-	}
+	l.lostNothing(t, 500)
 }
 
 // listening is how many sockets listen on an address.

@@ -136,13 +136,7 @@ func TestWorkersServeWithoutAMaster(t *testing.T) {
 			}
 			f.signal(f.process.ID(), "SIGKILL")
 			f.awaitMaster(2, f.process.PID())
-			if !l.after(50) {
-				t.Fatal("no load under the new master")
-			}
-			l.end()
-			if lost := l.lost.Load(); lost != 0 {
-				t.Errorf("%d requests were lost: %v", lost, l.errs)
-			}
+			l.lostNothing(t, 50)
 			f.end()
 		})
 	}
@@ -216,13 +210,7 @@ func TestUpgradeLosesNothing(t *testing.T) {
 				if x := f.process.Exit(); x.Failed() {
 					t.Errorf("the first master %s", x)
 				}
-				if !l.after(100) {
-					t.Fatal("no load after the upgrades")
-				}
-				l.end()
-				if lost := l.lost.Load(); lost != 0 {
-					t.Errorf("%d of %d requests were lost: %v", lost, lost+l.good.Load(), l.errs)
-				}
+				l.lostNothing(t, 100)
 				if dispatch == "handoff" { // a client that has said nothing yet moves along
 					if _, err := fmt.Fprint(silent, "GET /live HTTP/1.1\r\nHost: test\r\n\r\n"); err != nil {
 						t.Error(err)
@@ -259,13 +247,7 @@ func TestActiveStandbyAcceptsBesideItsMaster(t *testing.T) {
 				if err := f.Reload(ctx); err != nil {
 					t.Fatal(err)
 				}
-				if !l.after(100) {
-					t.Error("no load after the reload")
-				}
-				l.end()
-				if lost := l.lost.Load(); lost != 0 {
-					t.Errorf("a reload lost %d requests: %v", lost, l.errs)
-				}
+				l.lostNothing(t, 100)
 			}
 			f.freeze(f.process.ID())
 			for range 5 {

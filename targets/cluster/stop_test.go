@@ -121,10 +121,7 @@ func TestWorkerThatIsToldToGoLosesNothing(t *testing.T) {
 				f.signal(old, "SIGTERM")
 				f.await("another worker", func(s Status) bool { return s.Ready == 2 && s.Workers[0].PID != old.PID })
 			}
-			l.end()
-			if l.lost.Load() > 0 {
-				t.Errorf("%d requests were lost: %v", l.lost.Load(), l.errs)
-			}
+			l.lostNothing(t, 0)
 		})
 	}
 }
