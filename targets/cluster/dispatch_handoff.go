@@ -5,6 +5,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -145,9 +146,10 @@ func (h *handoff) dispatch() {
 		c.number, c.at = h.number, clock.Now()
 		m.entry.Offer(c.number)
 		if err := m.hand.send(frame{kind: handed, n: c.number}, c.fd); err != nil {
-			// It is frozen, or has ended, as its reader is about to find out.
+			// It has ended, as its reader is about to find out, or is frozen, or the
+			// kernel has no room just now.
 			m.entry.Claim(c.number)
-			if m.full = errors.Is(err, errFull); !m.full {
+			if m.full = !isOver(err); !m.full {
 				m.leaving = true
 			}
 			h.back(c)
@@ -159,6 +161,11 @@ func (h *handoff) dispatch() {
 		close(h.settled)
 		h.settled = nil
 	}
+}
+
+// isOver tells whether sending failed because the other side is gone for good.
+func isOver(err error) bool {
+	return slices.ContainsFunc([]error{unix.EPIPE, unix.ECONNRESET, unix.ENOTCONN, net.ErrClosed, io.ErrShortWrite}, func(e error) bool { return errors.Is(err, e) })
 }
 
 // back puts a connection first in line, or gives it to another process.

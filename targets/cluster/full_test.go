@@ -85,6 +85,30 @@ func TestHandoffPassesOverAFullWire(t *testing.T) {
 	}
 }
 
+// A worker to which a connection cannot be sent goes on getting others.
+func TestHandoffForgivesTheKernel(t *testing.T) {
+	b := newBench(t)
+	w := b.worker()
+	b.add(&client{fd: 1 << 28}) // no such descriptor
+	b.giveUp(0)
+	b.takeBack(patience)
+	b.say("next")
+	c, number := w.next()
+	if heard(t, c) != "next" {
+		t.Error("another one came")
+	}
+	b.said(w.member, frame{kind: taken, n: number})
+	w.close() // which is for good
+	b.say("last")
+	if !eventually(func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return w.member.leaving
+	}) {
+		t.Error("one that has ended is still in use")
+	}
+}
+
 // A frozen worker stops neither its master nor, once it goes on, itself.
 func TestMasterGoesOnBesideAFrozenWorker(t *testing.T) {
 	t.Parallel()
