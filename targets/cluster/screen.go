@@ -40,6 +40,7 @@ type screen struct {
 	limit   int
 	space   []byte // what in is a part of
 	in      []byte // read and not handed on
+	looked  int    // so many bytes of in are a header's that is not complete
 	passed  int    // so many bytes of in may be handed on
 	body    int64  // bytes to come that are no header
 	through bool   // all may be handed on
@@ -107,8 +108,13 @@ func (s *screen) readBody(p []byte) (int, error) {
 
 // header looks whether a header is complete, and lets it pass if so.
 func (s *screen) header() bool {
-	end := bytes.Index(s.in, []byte("\r\n\r\n"))
-	bare := bareLine(s.in, end)
+	from := max(0, s.looked-3) // the end may have begun
+	end := bytes.Index(s.in[from:], []byte("\r\n\r\n"))
+	if end >= 0 {
+		end += from
+	}
+	bare := bareLine(s.in, s.looked, end)
+	s.looked = 0
 	switch {
 	case bare:
 		s.in, s.through = []byte(malformed), true
@@ -118,6 +124,7 @@ func (s *screen) header() bool {
 		s.passed, s.through = len(s.in), true
 		return true
 	case end < 0:
+		s.looked = len(s.in)
 		return false
 	}
 	if string(s.in[:end]) == preface {
@@ -134,12 +141,12 @@ func (s *screen) header() bool {
 }
 
 // bareLine tells whether a line of the header ends without a carriage return.
-func bareLine(b []byte, end int) bool {
+func bareLine(b []byte, from, end int) bool {
 	if end >= 0 {
 		b = b[:end]
 	}
-	for i, c := range b {
-		if c == '\n' && (i == 0 || b[i-1] != '\r') {
+	for i := from; i < len(b); i++ {
+		if b[i] == '\n' && (i == 0 || b[i-1] != '\r') {
 			return true
 		}
 	}
