@@ -132,11 +132,12 @@ func (p *pool) close() {
 	p.wg.Wait()
 }
 
-// pick chooses a worker that was not tried yet: the one that the request wants,
+// pick chooses a worker that was not tried yet, after another one failed unless
+// that is nil: the one that the request wants,
 // by its slot, if that can be; else one in use; else a backup; else one that
 // failed lately, since trying it is better than giving up, unless health checks
 // are to be believed.
-func (p *pool) pick(key string, wanted int, tried []*upstream) (*upstream, error) {
+func (p *pool) pick(key string, wanted int, tried []*upstream, failed *upstream) (*upstream, error) {
 	now := clock.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -153,9 +154,9 @@ func (p *pool) pick(key string, wanted int, tried []*upstream) (*upstream, error
 			u.inFlight++
 			u.member.took(1)
 			p.of(u).requests++
-			if n := len(tried); n > 0 {
+			if failed != nil {
 				p.retries++
-				tried[n-1].member.entry.Resent.Add(1)
+				failed.member.entry.Resent.Add(1)
 			}
 			return u, nil
 		}

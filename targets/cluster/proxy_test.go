@@ -5,6 +5,7 @@ package cluster
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -277,6 +279,25 @@ func TestProxyTriesAnother(t *testing.T) {
 	}
 	if status, _ := newFront(t, Config{}).ask("GET", ""); status != 503 {
 		t.Errorf("without a worker: %d", status)
+	}
+}
+
+// A worker that goes while a request is on its way to it has not failed.
+func TestProxyForgivesWhoLeaves(t *testing.T) {
+	f := newFront(t, Config{Balance: "round-robin", Retry: Retry{Attempts: 1}}, name("a"), name("b"))
+	leaves, left := f.members[0], f.pool.upstreams[0]
+	left.lines.dial = func(context.Context) (net.Conn, error) {
+		f.leave(leaves)
+		return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+	}
+	if status, answer := f.ask("GET", ""); status != 200 || answer != "b" {
+		t.Errorf("%d %q", status, answer)
+	}
+	if !left.leaving {
+		t.Error("it was not asked first")
+	}
+	if n := leaves.entry.Resent.Load(); n != 0 || f.figures().retries != 0 {
+		t.Errorf("%d requests count as sent again because of it, %d in all", n, f.figures().retries)
 	}
 }
 

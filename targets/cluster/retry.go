@@ -38,11 +38,12 @@ func (t *retrier) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	var tried []*upstream
+	var failed *upstream // the last of them, if it did
 	var last error
 	var poor *http.Response // better than nothing
 	sess := sessionOf(r)
 	for n := 1; ; {
-		u, err := t.pool.pick(r.Header.Get("X-Real-IP"), sess.slot(), tried)
+		u, err := t.pool.pick(r.Header.Get("X-Real-IP"), sess.slot(), tried, failed)
 		if err != nil {
 			if poor == nil && last != nil {
 				err = last
@@ -67,7 +68,7 @@ func (t *retrier) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		unsent := err != nil && cause(err) == "connect" && !body.touched
 		if unsent && t.pool.left(u) {
-			tried = append(tried, u) // it went while the request was on its way: no failure, no attempt
+			failed, tried = nil, append(tried, u) // it went while the request was on its way: no failure, no attempt
 			last = err
 			continue
 		}
@@ -75,7 +76,7 @@ func (t *retrier) RoundTrip(r *http.Request) (*http.Response, error) {
 		if n++; n > t.config.Retry.Attempts || !(unsent || idempotent(r.Method) && body.whole()) || err != nil && !slices.Contains(t.config.Retry.On, cause(err)) {
 			return response, err
 		}
-		tried = append(tried, u)
+		failed, tried = u, append(tried, u)
 		poor, last = response, err
 	}
 }
