@@ -203,6 +203,8 @@ func (a *attempt) send(r *http.Request) (*http.Response, error) {
 func (a *attempt) end(ctx context.Context, err error) error {
 	if errors.Is(context.Cause(ctx), errSlow) {
 		err = errSlow
+		e := a.upstream.member.entry
+		a.pool.log.Warn("a worker does not answer", "worker", a.upstream.member.slot, "busy", e.Busy.Load(), "in flight", e.InFlight.Load(), "connections", e.Conns.Load())
 	}
 	a.release()
 	return err
