@@ -19,6 +19,9 @@ func TestAsideSurrendersWhatSpeaksMeanwhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(there)
+	if err := unix.SetNonblock(here, true); err != nil {
+		t.Fatal(err)
+	}
 	a := newAside(func(c *client) {
 		t.Error("it speaks here too")
 		c.close()
