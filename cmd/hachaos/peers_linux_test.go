@@ -97,6 +97,63 @@ func BenchmarkClustersLoseWorkers(b *testing.B) {
 	b.ReportMetric(0, "ns/op") // of no meaning here
 }
 
+// BenchmarkClustersReload replaces four workers one after the other, each once its
+// successor is ready, again and again under full load without work: what is lost, of
+// at least 200,000 requests in each mode unless they take longer than 20 s.
+func BenchmarkClustersReload(b *testing.B) {
+	const least = 200_000
+	lost, sent := int64(0), int64(0)
+	for _, keepalive := range []bool{false, true} {
+		for _, c := range contenders(b, 0)[:4] {
+			if keepalive {
+				c.name += " kept"
+			}
+			duration, all, failed := 10, int64(0), int64(0)
+			for spent := 0; all < least && spent < 20; spent += duration {
+				r := c.measure(b, fmt.Sprintf("closed: {concurrency: 50, keepalive: %v}, duration: %ds", keepalive, duration),
+					"chaos: [{name: reload, reload: {}, at: 1s, every: 2s, count: 4}]\n")
+				all, failed = all+r.Load[0].Requests.Sent, failed+r.Load[0].Requests.Failed
+				for _, f := range r.Faults {
+					if f.State != "done" {
+						b.Errorf("%s: %s is %s: %s", c.name, f.ID, f.State, f.Error)
+					}
+				}
+			}
+			lost, sent = lost+failed, sent+all
+			b.Logf("%-22s %7d requests  lost %d", c.name, all, failed)
+			b.ReportMetric(float64(failed), "lost:"+dashed(c.name))
+			b.ReportMetric(float64(all), "requests:"+dashed(c.name))
+		}
+	}
+	b.Logf("%d of %d were lost", lost, sent)
+	b.ReportMetric(0, "ns/op") // of no meaning here
+}
+
+// BenchmarkClustersReplace kills one of four workers again and again, under light
+// load, and measures how long after the kill its replacement serves: the median of
+// each mode.
+func BenchmarkClustersReplace(b *testing.B) {
+	const kills = 20
+	for _, c := range contenders(b, 0)[:4] {
+		r := c.measure(b, "open: {rate: 200/s}, duration: 11s", fmt.Sprintf("chaos: [{name: crash, kill: {workers: 1}, at: 500ms, every: 500ms, count: %d}]\n", kills))
+		var took []float64 // ms
+		for _, f := range r.Faults {
+			if f.RecoveryS == nil {
+				b.Errorf("%s: after %s there were not four workers again", c.name, f.ID)
+				continue
+			}
+			took = append(took, 1000**f.RecoveryS)
+		}
+		if len(took) == 0 {
+			continue
+		}
+		slices.Sort(took)
+		b.Logf("%-18s replacements served after %.0f to %.0f ms", c.name, took[0], took[len(took)-1])
+		b.ReportMetric(math.Round(took[len(took)/2]), "replacement-ms:"+dashed(c.name))
+	}
+	b.ReportMetric(0, "ns/op") // of no meaning here
+}
+
 // BenchmarkClustersRate measures rates that are to be compared with each other
 // in one run: the median of several rounds, in turn.
 func BenchmarkClustersRate(b *testing.B) {
