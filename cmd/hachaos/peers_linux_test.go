@@ -62,7 +62,10 @@ func (c contender) measure(b *testing.B, load, more string) *reports.Report {
 	b.Helper()
 	dir := b.TempDir()
 	file := filepath.Join(dir, "peer.yaml")
-	text := fmt.Sprintf("name: peer\nseed: 42\ntarget: %s\nready: {timeout: 30s, path: /}\nwarmup: 1s\nload: [{name: main, %s}]\nprobe: {off: true}\nslo: [availability >= 0%%]\n%s", c.target, load, more)
+	if !strings.Contains(more, "probe:") {
+		more += "probe: {off: true}\n"
+	}
+	text := fmt.Sprintf("name: peer\nseed: 42\ntarget: %s\nready: {timeout: 30s, path: /}\nwarmup: 1s\nload: [{name: main, %s}]\nslo: [availability >= 0%%]\n%s", c.target, load, more)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		b.Fatal(err)
 	}
@@ -133,9 +136,9 @@ func BenchmarkClustersReload(b *testing.B) {
 // load, and measures how long after the kill its replacement serves: the median of
 // each mode.
 func BenchmarkClustersReplace(b *testing.B) {
-	const kills = 20
+	const kills = 10
 	for _, c := range contenders(b, 0)[:4] {
-		r := c.measure(b, "open: {rate: 200/s}, duration: 11s", fmt.Sprintf("chaos: [{name: crash, kill: {workers: 1}, at: 500ms, every: 500ms, count: %d}]\n", kills))
+		r := c.measure(b, "open: {rate: 200/s}, duration: 16s", fmt.Sprintf("probe: {every: 5ms}\nchaos: [{name: crash, kill: {workers: 1}, at: 1s, every: 1500ms, count: %d}]\n", kills))
 		var took []float64 // ms
 		for _, f := range r.Faults {
 			if f.RecoveryS == nil {
