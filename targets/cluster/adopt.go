@@ -60,6 +60,9 @@ func (m *master) adopt() {
 			continue
 		}
 		if p.Slot > len(m.slots) {
+			if p.Ended == 0 {
+				m.sendAway(e)
+			}
 			continue
 		}
 		s := m.slots[p.Slot-1]
@@ -126,6 +129,26 @@ func (m *master) adoptWorker(s *slot, e *page.Entry) (*worker, error) {
 		m.wg.Go(func() { m.awaitProgram(w, p.Port) })
 	}
 	return w, nil
+}
+
+// sendAway lets a worker go for whom there is no slot: it was started, or told to
+// leave, right before its master died.
+func (m *master) sendAway(e *page.Entry) {
+	a, err := adoptProcess(e.Process().ID)
+	if err != nil {
+		e.End(unknownExit)
+		return
+	}
+	_ = a.Signal(syscall.SIGTERM) // it may have ended already, which is as good
+	m.wg.Go(func() {
+		if a.fd.wait() == nil {
+			e.End(unknownExit)
+		}
+	})
+	m.wg.Go(func() {
+		<-m.done
+		a.fd.close()
+	})
 }
 
 // leaveSurplus lets the workers of a slot go that were to be replaced by w when

@@ -90,17 +90,19 @@ func (l *link) askToLeave() {
 func (l *link) keep() {
 	alone := time.Now()
 	for time.Since(alone) < l.config.Lifeline {
-		h, err := l.dial()
-		if err != nil {
-			time.Sleep(redialEvery) // there is nothing to wait on that would tell
-			continue
+		dialled := time.Now()
+		if h, err := l.dial(); err == nil {
+			_ = h.wire.hear(h.handle) // it ends when the master does, however
+			l.mu.Lock()
+			l.master = nil
+			l.mu.Unlock()
+			h.wire.close()
+			if time.Since(dialled) > helloTimeout {
+				alone = time.Now()
+				continue
+			} // else it may have been turned away, and is as good as without a master
 		}
-		_ = h.wire.hear(h.handle) // it ends when the master does, however
-		l.mu.Lock()
-		l.master = nil
-		l.mu.Unlock()
-		h.wire.close()
-		alone = time.Now()
+		time.Sleep(redialEvery) // there is nothing to wait on that would tell
 	}
 	l.log.Warn("there is no master any more: leaves", "worker", l.config.Slot)
 	l.last.Store(true)

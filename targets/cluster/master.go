@@ -40,6 +40,7 @@ type master struct {
 	passOn     bool          // it is to stop at once
 	alone      chan struct{} // closed when there is to be no standby
 	bereft     chan struct{} // closed when there is none any more
+	heir       *standby      // that was told last that this master is there; nil: none was
 	failure    error
 	watchers   map[*watcher]struct{}
 	reloads    reloads

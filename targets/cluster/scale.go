@@ -83,5 +83,6 @@ func (m *master) resize(n int) (coming, going []*worker, err error) {
 		}
 		coming = append(coming, w)
 	}
+	_ = m.beatOnce() // a new master is to know them; if it does not hear, it is about to be replaced
 	return coming, going, nil
 }

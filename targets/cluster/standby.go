@@ -157,7 +157,8 @@ func (m *master) beat(s *standby, alone <-chan struct{}) bool {
 		if !m.ask(func() {
 			now, _ := m.dispatch.bequeath()
 			outdated = !slices.Equal(now, s.slots)
-			deaf = errors.Is(s.wire.send(frame{kind: beat, x: uint32(len(m.slots))}, -1), errFull) // its end is seen below
+			m.heir = s
+			deaf = errors.Is(m.beatOnce(), errFull) // its end is seen below
 		}) {
 			return true
 		}
@@ -180,6 +181,14 @@ func (m *master) beat(s *standby, alone <-chan struct{}) bool {
 			return true
 		}
 	}
+}
+
+// beatOnce tells the standby also how many slots there are.
+func (m *master) beatOnce() error {
+	if m.heir == nil {
+		return nil
+	}
+	return m.heir.wire.send(frame{kind: beat, x: uint32(len(m.slots))}, -1)
 }
 
 // dismiss lets a standby go without taking over, and waits until it has. Only one

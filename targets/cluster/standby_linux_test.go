@@ -181,6 +181,23 @@ func TestStandbyKnowsTheScale(t *testing.T) {
 	f.end()
 }
 
+// Also one that takes over right after it.
+func TestStandbyKnowsTheScaleAtOnce(t *testing.T) {
+	t.Parallel()
+	conf := config(1, "handoff", 0)
+	conf.Standby = "passive"
+	f := start(t, masterOptions{Config: conf})
+	f.awaitStandby(1)
+	ctx, cancel := timeout()
+	defer cancel()
+	if err := f.Scale(ctx, 3); err != nil {
+		t.Fatal(err)
+	}
+	f.signal(f.process.ID(), "SIGKILL")
+	f.awaitMaster(3, f.process.PID())
+	f.end()
+}
+
 func TestUpgradeLosesNothing(t *testing.T) {
 	for _, dispatch := range dispatches {
 		for _, keepalive := range []bool{false, true} {
