@@ -151,11 +151,16 @@ func (a *active) forget() {
 	clear(a.known)
 }
 
-// end answers what is owed, or hands it over, and ends the dispatcher.
-func (a *active) end(patience time.Duration) {
+// end answers what is owed, or hands it over, and ends the dispatcher. Where the
+// cluster goes on nobody is turned away.
+func (a *active) end(patience time.Duration, goesOn bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	a.dispatch.drain(ctx)
+	if goesOn {
+		a.dispatch.(interface{ pass(context.Context) }).pass(ctx)
+	} else {
+		a.dispatch.drain(ctx)
+	}
 	a.yield()
 	a.dispatch.close()
 }

@@ -115,7 +115,7 @@ func (*proxy) queued() int                         { return 0 }
 
 // drain takes no more connections and waits for the answers that are owed.
 func (p *proxy) drain(ctx context.Context) {
-	p.rejects.Store(p.config.Drain.Mode == "reject")
+	p.rejects.Store(p.config.Drain.Mode == "reject" && !p.passes.Load())
 	p.ln.Close()
 	p.wg.Wait()
 	_ = p.server.Shutdown(ctx) // what lasts longer is cut off

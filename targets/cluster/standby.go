@@ -66,11 +66,14 @@ func (m *master) keepStandby(alone <-chan struct{}, bereft chan<- struct{}) {
 		s, err := m.startStandby(m.Standby, m.Command)
 		if err != nil {
 			m.Log.Error("there is no standby", "error", err)
-		} else if m.beat(s, alone) {
-			m.dismiss(s)
 		} else {
-			m.dismiss(s)
-			continue // it lacks a listener
+			equipped := m.beat(s, alone)
+			goesOn := false
+			m.ask(func() { goesOn = !m.stopping })
+			m.dismiss(s, goesOn)
+			if !equipped {
+				continue // it lacks a listener
+			}
 		}
 		select {
 		case <-alone:
@@ -192,8 +195,8 @@ func (m *master) beatOnce() error {
 }
 
 // dismiss lets a standby go without taking over, and waits until it has. Only one
-// that accepts connections needs time for that.
-func (m *master) dismiss(s *standby) {
+// that accepts connections needs time for that, and more if the cluster goes on.
+func (m *master) dismiss(s *standby, goesOn bool) {
 	patience := missedBeats
 	select {
 	case <-s.standing:
@@ -202,7 +205,11 @@ func (m *master) dismiss(s *standby) {
 		}
 	default:
 	}
-	if errors.Is(s.wire.send(frame{kind: retire}, -1), errFull) {
+	f := frame{kind: retire}
+	if goesOn {
+		f.x = 1
+	}
+	if errors.Is(s.wire.send(f, -1), errFull) {
 		s.Kill() // it would take over without having heard
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -199,11 +199,16 @@ func TestStandbyKnowsTheScaleAtOnce(t *testing.T) {
 }
 
 func TestUpgradeLosesNothing(t *testing.T) {
-	for _, dispatch := range dispatches {
+	for _, mode := range append(slices.Clone(dispatches), "active handoff", "active proxy") {
 		for _, keepalive := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s,keepalive=%v", dispatch, keepalive), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s,keepalive=%v", mode, keepalive), func(t *testing.T) {
 				t.Parallel()
-				f := start(t, masterOptions{Config: config(2, dispatch, 0)})
+				dispatch, active := strings.CutPrefix(mode, "active ")
+				conf := config(2, dispatch, 0)
+				if active {
+					conf.Standby, conf.Drain.Mode = "active", "reject" // which is for a stop
+				}
+				f := start(t, masterOptions{Config: conf})
 				self, err := os.Executable()
 				if err != nil {
 					t.Fatal(err)
@@ -214,7 +219,10 @@ func TestUpgradeLosesNothing(t *testing.T) {
 				ctx, cancel := timeout()
 				defer cancel()
 				masters := []int{f.process.PID()}
-				for range 3 {
+				for n := range 3 {
+					if active {
+						f.awaitStandby(2*n + 1) // each new master has been one
+					}
 					if !l.after(100) {
 						t.Fatal("no load")
 					}
@@ -228,7 +236,7 @@ func TestUpgradeLosesNothing(t *testing.T) {
 					t.Errorf("the first master %s", x)
 				}
 				l.lostNothing(t, 100)
-				if dispatch == "handoff" { // a client that has said nothing yet moves along
+				if dispatch == "handoff" && !active { // a client that has said nothing yet moves along
 					if _, err := fmt.Fprint(silent, "GET /live HTTP/1.1\r\nHost: test\r\n\r\n"); err != nil {
 						t.Error(err)
 					}

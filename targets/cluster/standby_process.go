@@ -45,7 +45,7 @@ func RunStandby(ctx context.Context, log *slog.Logger) error {
 	why, err := s.await()
 	if err != nil || why == "" {
 		if s.active != nil {
-			s.active.end(c.Config.KillTimeout.Std())
+			s.active.end(passGrace+c.Config.KillTimeout.Std(), s.goesOn)
 		}
 		return err
 	}
@@ -63,6 +63,7 @@ type standbyProcess struct {
 
 	heard   bool  // something
 	retired bool  // by the master
+	goesOn  bool  // without this one
 	asked   bool  // by the master to take over
 	given   []int // connections that the master had
 }
@@ -138,7 +139,7 @@ func (s *standbyProcess) handle(f frame, fd int) error {
 	case handed:
 		s.given = append(s.given, fd)
 	case retire:
-		s.retired = true
+		s.retired, s.goesOn = true, f.x == 1
 		return errEnoughHeard
 	case take:
 		s.Slots, s.asked = int(f.x), true

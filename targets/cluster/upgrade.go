@@ -73,7 +73,7 @@ func (m *master) handOverTo(command, workers []string, alone <-chan struct{}) (e
 		close(over)
 		<-unheard
 		if err != nil {
-			m.dismiss(s)
+			m.dismiss(s, !errors.Is(err, errStopping))
 		}
 		s.wire.close() // else this master would hear of its successor until that ends
 	}()

@@ -43,7 +43,7 @@ const (
 // From master to standby, which gets handed as well.
 const (
 	beat   kind = iota + 201 // the master is there, with x slots
-	retire                   // end: there is to be no other master
+	retire                   // end: there is to be no other master; x is 1 if the cluster goes on
 	take                     // be master, of x slots
 )
 
