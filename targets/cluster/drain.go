@@ -47,6 +47,13 @@ func (m *master) stop() {
 			}
 		})
 		pause(ctx, delay)
+		if m.Config.Standby == "passive" {
+			// What came while only it had the listener would be reset.
+			select {
+			case <-bereft:
+			case <-ctx.Done():
+			}
+		}
 		drained, stop := context.WithTimeout(ctx, m.Config.KillTimeout.Std())
 		defer stop()
 		m.dispatch.drain(drained)

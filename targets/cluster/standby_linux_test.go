@@ -9,9 +9,11 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/hachaos/hachaos/targets/page"
 	"github.com/hachaos/hachaos/targets/proc"
 )
 
@@ -148,20 +150,62 @@ func TestStandbyDiesAndIsReplaced(t *testing.T) {
 	conf.Standby = "passive"
 	f := start(t, masterOptions{Config: conf})
 	f.awaitStandby(1)
-	table, err := proc.ReadTable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	worker := f.id(1)
-	for _, p := range table.OfRun(f.run, []proc.ID{f.process.ID()}) {
-		if p.ID != f.process.ID() && p.ID != worker {
-			f.signal(p.ID, "SIGKILL")
-		}
-	}
+	f.signal(f.standby(), "SIGKILL")
 	f.awaitStandby(2)
 	f.signal(f.process.ID(), "SIGKILL")
 	f.awaitMaster(1, f.process.PID())
 	f.end()
+}
+
+// standby is the process beside the first master that is no worker.
+func (f *fixture) standby() proc.ID {
+	f.t.Helper()
+	table, err := proc.ReadTable()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for _, p := range table.OfRun(f.run, []proc.ID{f.process.ID()}) {
+		worker := slices.ContainsFunc(f.page.Processes(), func(w page.Process) bool { return w.ID == p.ID && w.Slot > 0 })
+		if p.ID != f.process.ID() && !worker {
+			return p.ID
+		}
+	}
+	f.t.Fatal("there is no standby")
+	return proc.ID{}
+}
+
+// A standby has the listener too: who connects while it alone has it is reset.
+func TestStopRefusesBesideAFrozenStandby(t *testing.T) {
+	t.Parallel()
+	conf := config(1, "handoff", 0)
+	conf.Standby = "passive"
+	f := start(t, masterOptions{Config: conf})
+	f.awaitStandby(1)
+	f.freeze(f.standby())
+	f.signal(f.process.ID(), "SIGTERM")
+	ctx, cancel := timeout()
+	defer cancel()
+	const clients = 8
+	lost, refused := 0, 0
+	for refused == 0 {
+		answers := f.burst(ctx, clients)
+		for range clients {
+			a := <-answers
+			switch {
+			case errors.Is(a.err, syscall.ECONNREFUSED):
+				refused++
+			case a.err != nil || a.status != http.StatusOK:
+				lost++
+			}
+		}
+		if ctx.Err() != nil {
+			t.Fatal("nobody is refused")
+		}
+	}
+	if lost > clients/2 { // some may come at the very moment
+		t.Errorf("%d clients were neither answered nor refused", lost)
+	}
+	<-f.process.Done()
 }
 
 func TestStandbyKnowsTheScale(t *testing.T) {
