@@ -2,12 +2,14 @@ package targets
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
 	"time"
 
 	"github.com/hachaos/hachaos/loadgen/clock"
+	"github.com/hachaos/hachaos/targets/cluster"
 	"github.com/hachaos/hachaos/targets/proc"
 )
 
@@ -73,6 +75,22 @@ func (h *head) stop(ctx context.Context) error {
 	}
 	_ = proc.Signal(id, os.Kill)
 	return fmt.Errorf("the master (pid %d) had not ended in time after SIGTERM and was killed", id.PID)
+}
+
+// stopHeir ends a master that nobody has met yet: a standby that takes over from
+// one that was killed.
+func (c *Cluster) stopHeir() error {
+	if c.config.Standby == "none" {
+		return nil
+	}
+	// A standby holds the control socket from its start: nobody does, or it answers
+	// as soon as it is master.
+	ctx, cancel := context.WithTimeout(context.Background(), successionTimeout)
+	defer cancel()
+	if err := c.client.Stop(ctx); !errors.Is(err, cluster.ErrNoMaster) {
+		return err
+	}
+	return nil
 }
 
 func alive(id proc.ID) bool {

@@ -1,11 +1,13 @@
 package targets
 
 import (
+	"errors"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/hachaos/hachaos/targets/cluster"
 	"github.com/hachaos/hachaos/targets/proc"
 )
 
@@ -55,5 +57,27 @@ func TestClusterGoesOnUnderItsStandby(t *testing.T) {
 			}
 			s.stop(target)
 		})
+	}
+}
+
+// Who stops a cluster whose master has just been killed stops the next one too.
+func TestStopInASuccession(t *testing.T) {
+	config := clusterConfig("handoff")
+	config.Standby = "passive"
+	s := newStage(t)
+	target := NewCluster(config, s.Options)
+	s.play(target)
+	s.awaitReady(2)
+	s.await("a standby", func() bool {
+		log, err := os.ReadFile(target.Log())
+		return err == nil && strings.Contains(string(log), "a standby is ready")
+	})
+	first, _ := target.Main()
+	if err := proc.Signal(first, os.Kill); err != nil {
+		t.Fatal(err)
+	}
+	s.stop(target)
+	if status, err := target.client.Status(t.Context()); !errors.Is(err, cluster.ErrNoMaster) {
+		t.Errorf("after the stop: %+v, %v", status, err)
 	}
 }

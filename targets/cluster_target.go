@@ -136,6 +136,7 @@ func (c *Cluster) launch(ctx context.Context) (cluster.Ready, error) {
 		}
 	}
 	c.main.Kill()
+	_ = c.stopHeir() // the first failure is the one to tell
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
@@ -230,7 +231,7 @@ func (c *Cluster) Stop(ctx context.Context) error {
 		c.counters.usages() // while they can be measured
 		close(c.stopping)
 		err = stopMain(ctx, c.main)
-		err = errors.Join(err, c.head.stop(ctx))
+		err = errors.Join(err, c.head.stop(ctx), c.stopHeir())
 		for _, w := range c.counters.workers() {
 			// One that has just ended by itself is what was wanted.
 			_ = proc.Signal(w.ID, os.Kill)
