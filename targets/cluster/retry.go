@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hachaos/hachaos/loadgen/clock"
@@ -66,7 +67,7 @@ func (t *retrier) RoundTrip(r *http.Request) (*http.Response, error) {
 		if errors.Is(err, errSlowClient) || tooLarge(err) {
 			return nil, err
 		}
-		unsent := err != nil && cause(err) == "connect" && !body.touched
+		unsent := err != nil && cause(err) == "connect" && !body.touched.Load()
 		if unsent && t.pool.left(u) {
 			failed, tried = nil, append(tried, u) // it went while the request was on its way: no failure, no attempt
 			last = err
@@ -116,7 +117,7 @@ type keptBody struct {
 	head    []byte
 	rest    io.Reader // nil if head is all
 	length  int64
-	touched bool // some of rest was read
+	touched atomic.Bool // some of it was read; also by an attempt that is over
 }
 
 func keepBody(r *http.Request) (*keptBody, error) {
@@ -248,7 +249,7 @@ type sentBody struct {
 }
 
 func (b *sentBody) Read(p []byte) (int, error) {
-	b.attempt.body.touched = true
+	b.attempt.body.touched.Store(true)
 	b.attempt.waits(false) // the client's pace is not the worker's
 	n, err := b.Reader.Read(p)
 	b.attempt.waits(true)
