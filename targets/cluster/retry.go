@@ -182,8 +182,10 @@ func (a *attempt) send(r *http.Request) (*http.Response, error) {
 	a.pool.answered(a.upstream, clock.Since(began))
 	a.upstream.member.gave(response.StatusCode)
 	if response.StatusCode == http.StatusSwitchingProtocols {
-		a.timer.Reset(a.config.Timeouts.Tunnel.Std())
-		response.Body = &tunnel{response.Body.(io.ReadWriteCloser), a}
+		a.timer.Stop()
+		through := response.Body.(io.ReadWriteCloser)
+		a.timer = time.AfterFunc(a.config.Timeouts.Tunnel.Std(), func() { through.Close() }) // the context has no hold of it any more
+		response.Body = &tunnel{through, a}
 		return response, nil
 	}
 	if n := response.ContentLength; n < 0 || n > replayable || r.Method == http.MethodHead {
