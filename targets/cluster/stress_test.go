@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -101,16 +102,24 @@ func TestProxyForgetsNobody(t *testing.T) {
 				if size > 0 && random.IntN(2) == 0 {
 					r.Header.Set("Expect", "100-continue")
 				}
+				var stuck atomic.Pointer[string] // who waits for what, while it still does
+				stuck.Store(new(string))
+				look := time.AfterFunc(patience/2, func() {
+					all := make([]byte, 1<<20)
+					text := string(all[:runtime.Stack(all, true)])
+					stuck.Store(&text)
+				})
 				a, err := transport.RoundTrip(r)
 				if err == nil {
 					_, err = io.Copy(io.Discard, a.Body)
 					a.Body.Close()
 				}
+				look.Stop()
 				switch {
 				case err == nil:
 					answered.Add(1)
 				case ctx.Err() == context.DeadlineExceeded:
-					t.Errorf("%s %s with %d bytes is not answered: %v", method, path, size, err)
+					t.Errorf("%s %s with %d bytes is not answered: %v; while it waited:\n%s", method, path, size, err, *stuck.Load())
 				case !patient:
 					gaveUp.Add(1)
 				}
