@@ -67,6 +67,9 @@ func (p *proxy) rewrite(r *httputil.ProxyRequest) {
 	if p.secure != nil {
 		r.Out.Header.Set("X-Forwarded-Proto", "https")
 	}
+	// The body is sent without waiting. A worker that was told otherwise and breaks
+	// off may wait for a body that the transport then keeps.
+	r.Out.Header.Del("Expect")
 	r.Out.Header.Set("X-Real-IP", clientIP(r.In))
 	r.Out.Header["Via"] = append(r.Out.Header["Via"], via(r.In.ProtoMajor))
 	r.Out.URL.Scheme = "http"

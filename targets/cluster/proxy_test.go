@@ -76,6 +76,7 @@ func name(name string) http.HandlerFunc {
 
 // readAll answers once it has read the body.
 func readAll(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusEarlyHints)
 	_, _ = io.Copy(io.Discard, r.Body)
 	fmt.Fprint(w, "served")
 }
@@ -115,14 +116,14 @@ func TestProxyTellsWhoAsks(t *testing.T) {
 		asked.Store(r)
 		w.Header().Set("Keep-Alive", "timeout=5")
 	})
-	all := f.say("GET /path?a=b;c HTTP/1.1\r\nHost: example.org\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\nTE: gzip\r\nX-Forwarded-For: 192.0.2.1\r\nX-Real-IP: 192.0.2.1\r\n\r\n")
+	all := f.say("GET /path?a=b;c HTTP/1.1\r\nHost: example.org\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\nTE: gzip\r\nX-Forwarded-For: 192.0.2.1\r\nX-Real-IP: 192.0.2.1\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\na")
 	got := asked.Load()
 	if got == nil {
 		t.Fatalf("the worker was not asked: %s", all)
 	}
 	for header, want := range map[string]string{
 		"X-Forwarded-For": "127.0.0.1", "X-Real-Ip": "127.0.0.1", "X-Forwarded-Proto": "http", "X-Forwarded-Host": "example.org",
-		"Via": "1.1 hachaos", "X-Hop": "", "Te": "",
+		"Via": "1.1 hachaos", "X-Hop": "", "Te": "", "Expect": "",
 	} {
 		if v := got.Header.Get(header); v != want {
 			t.Errorf("the worker is told %s: %q, want %q", header, v, want)
