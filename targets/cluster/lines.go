@@ -59,11 +59,20 @@ func carries(r *http.Request) bool {
 	return (r.Body == nil || r.Body == http.NoBody) && r.Header.Get("Upgrade") == "" && r.Header.Get("Expect") == ""
 }
 
+// lostError says that a request was sent, and lost with a kept connection, before
+// what it wraps kept it from being sent once more.
+type lostError struct{ error }
+
+func (e lostError) Unwrap() error { return e.error }
+
 // RoundTrip implements [http.RoundTripper]. A kept connection that turns out to
 // be closed is replaced by another one, if the request may be sent again.
 func (l *lines) RoundTrip(r *http.Request) (*http.Response, error) {
-	for {
+	for again := false; ; again = true {
 		c, kept, err := l.get(r.Context())
+		if err != nil && again {
+			err = lostError{err}
+		}
 		if err != nil {
 			return nil, err
 		}

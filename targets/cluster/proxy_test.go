@@ -302,6 +302,33 @@ func TestProxyForgivesWhoLeaves(t *testing.T) {
 	}
 }
 
+// One that takes a request with it has, even if it counts as gone by the time the
+// request would have been sent to it once more.
+func TestProxyCountsWhatIsLostWithAWorker(t *testing.T) {
+	var asked atomic.Int64
+	dies := func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1) > 1 {
+			panic(http.ErrAbortHandler)
+		}
+	}
+	f := newFront(t, Config{Balance: "round-robin"}, dies, name("b"))
+	dying, died := f.members[0], f.pool.upstreams[0]
+	if status, _ := f.ask("GET", ""); status != 200 || asked.Load() != 1 {
+		t.Fatalf("%d", status)
+	}
+	f.ask("GET", "") // the other one's turn
+	died.lines.dial = func(context.Context) (net.Conn, error) {
+		f.leave(dying)
+		return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+	}
+	if status, answer := f.ask("GET", ""); status != 200 || answer != "b" || asked.Load() != 2 {
+		t.Errorf("%d %q", status, answer)
+	}
+	if n := dying.entry.Resent.Load(); n != 1 || f.figures().retries != 1 {
+		t.Errorf("%d requests count as sent again because of it, %d in all", n, f.figures().retries)
+	}
+}
+
 func TestProxyPassesOverWhoFails(t *testing.T) {
 	var asked atomic.Int64
 	f := newFront(t, Config{Balance: "round-robin", Passive: Passive{MaxFails: 2, FailTimeout: units.Duration(time.Hour)}},

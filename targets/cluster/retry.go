@@ -69,8 +69,12 @@ func (t *retrier) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		unsent := err != nil && cause(err) == "connect" && !body.touched.Load()
 		if unsent && t.pool.left(u) {
-			failed, tried = nil, append(tried, u) // it went while the request was on its way: no failure, no attempt
-			last = err
+			// It went while the request was on its way: no failure, no attempt, unless
+			// the request went with it.
+			if failed = nil; errors.As(err, new(lostError)) {
+				failed = u
+			}
+			tried, last = append(tried, u), err
 			continue
 		}
 		t.pool.failed(u)
