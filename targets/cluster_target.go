@@ -299,9 +299,16 @@ func (c *Cluster) Usages() []Usage {
 	}
 	select {
 	case <-c.main.Done():
+		own := c.main.Exit().CPU // and its workers'
+		for _, u := range usages {
+			if u.PID != c.main.PID() {
+				own -= u.CPU
+			}
+		}
 		for i := range usages {
 			if usages[i].PID == c.main.PID() {
-				usages[i].CPU = c.main.Exit().CPU
+				// Some may have been another master's.
+				usages[i].CPU = max(usages[i].CPU, own)
 			}
 		}
 	default:

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hachaos/hachaos/reports/units"
 	"github.com/hachaos/hachaos/targets/cluster"
@@ -67,11 +68,17 @@ func TestClusterServesAndStops(t *testing.T) {
 	}
 	usages := target.Usages()
 	names := map[string]int{}
+	var used time.Duration
 	for _, u := range usages {
 		names[u.Process]++
+		used += u.CPU
 		if u.CPU == 0 || u.RSSMax == 0 && u.Process == "master" {
 			t.Errorf("used were %+v", u)
 		}
+	}
+	// The master has waited for all of them.
+	if all := target.main.Exit().CPU; used > all+time.Millisecond {
+		t.Errorf("the processes used %v, of %v in all", used, all)
 	}
 	if names["master"] != 1 || names["worker 1"] != 3 || names["worker 2"] != 2 {
 		t.Errorf("usages are those of %v", names)

@@ -148,10 +148,10 @@ func (p *Process) Kill() {
 
 // Exit says how a process ended and what it had used.
 type Exit struct {
-	Code   int    // exit status; -1 if a signal ended it
-	Signal string // name of the signal that ended it, "SIGKILL"; else ""
-	CPU    time.Duration
-	RSSMax int64 // bytes; 0 where the system does not say
+	Code   int           // exit status; -1 if a signal ended it
+	Signal string        // name of the signal that ended it, "SIGKILL"; else ""
+	CPU    time.Duration // of the process and the children it has waited for
+	RSSMax int64         // bytes; 0 where the system does not say
 }
 
 // Failed tells whether it ended otherwise than with status 0.
