@@ -41,6 +41,16 @@ func inPieces(text string, size int) func(*net.TCPConn, int) {
 	}
 }
 
+// thenSilence answers a request with pieces and then says nothing more.
+func thenSilence(pieces ...string) func(*net.TCPConn, int) {
+	return after(func(c *net.TCPConn) {
+		for _, piece := range pieces {
+			write(piece)(c)
+		}
+		hold(c)
+	})
+}
+
 // Both engines for plain HTTP/1.1 give the same figures of the same server.
 func TestEnginesAgree(t *testing.T) {
 	const count = 12
@@ -84,19 +94,9 @@ func TestEnginesAgree(t *testing.T) {
 			write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")(c)
 			reset(c)
 		})},
-		"malformed in its second piece": {handle: func(c *net.TCPConn, _ int) {
-			readRequest(c)
-			io.WriteString(c, "HTTP/1.1 2x")
-			io.WriteString(c, "0 OK\r\nA: b\r\n")
-			hold(c)
-		}, timeout: seconds(0.2)},
-		"garbage after an interim answer": {handle: func(c *net.TCPConn, _ int) {
-			readRequest(c)
-			io.WriteString(c, "HTTP/1.1 100 Continue\r\n\r\n")
-			io.WriteString(c, "garbage")
-			hold(c)
-		}, timeout: seconds(0.2)},
-		"garbage after": {handle: inPieces("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 100)},
+		"malformed in its second piece":   {handle: thenSilence("HTTP/1.1 2x", "0 OK\r\nA: b\r\n"), timeout: seconds(0.2)},
+		"garbage after an interim answer": {handle: thenSilence("HTTP/1.1 100 Continue\r\n\r\n", "garbage"), timeout: seconds(0.2)},
+		"garbage after":                   {handle: inPieces("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 100)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			pause := seconds(0)

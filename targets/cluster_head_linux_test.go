@@ -11,19 +11,26 @@ import (
 	"github.com/hachaos/hachaos/targets/proc"
 )
 
+// playWithStandby starts a cluster of two workers that has a standby.
+func playWithStandby(t *testing.T, dispatch string) (*stage, *Cluster) {
+	t.Helper()
+	config := clusterConfig(dispatch)
+	config.Standby = "passive"
+	s := newStage(t)
+	target := NewCluster(config, s.Options)
+	s.play(target)
+	s.awaitReady(2)
+	s.await("a standby", func() bool {
+		log, err := os.ReadFile(target.Log())
+		return err == nil && strings.Contains(string(log), "a standby is ready")
+	})
+	return s, target
+}
+
 func TestClusterGoesOnUnderItsStandby(t *testing.T) {
 	for _, dispatch := range []string{"handoff", "shared"} {
 		t.Run(dispatch, func(t *testing.T) {
-			config := clusterConfig(dispatch)
-			config.Standby = "passive"
-			s := newStage(t)
-			target := NewCluster(config, s.Options)
-			s.play(target)
-			s.awaitReady(2)
-			s.await("a standby", func() bool {
-				log, err := os.ReadFile(target.Log())
-				return err == nil && strings.Contains(string(log), "a standby is ready")
-			})
+			s, target := playWithStandby(t, dispatch)
 			before, err := target.Workers()
 			if err != nil {
 				t.Fatal(err)
@@ -62,16 +69,7 @@ func TestClusterGoesOnUnderItsStandby(t *testing.T) {
 
 // Who stops a cluster whose master has just been killed stops the next one too.
 func TestStopInASuccession(t *testing.T) {
-	config := clusterConfig("handoff")
-	config.Standby = "passive"
-	s := newStage(t)
-	target := NewCluster(config, s.Options)
-	s.play(target)
-	s.awaitReady(2)
-	s.await("a standby", func() bool {
-		log, err := os.ReadFile(target.Log())
-		return err == nil && strings.Contains(string(log), "a standby is ready")
-	})
+	s, target := playWithStandby(t, "handoff")
 	first, _ := target.Main()
 	if err := proc.Signal(first, os.Kill); err != nil {
 		t.Fatal(err)

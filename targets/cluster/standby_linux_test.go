@@ -209,37 +209,30 @@ func TestStopRefusesBesideAFrozenStandby(t *testing.T) {
 }
 
 func TestStandbyKnowsTheScale(t *testing.T) {
-	t.Parallel()
-	conf := config(1, "reuseport", 0)
-	conf.Standby = "passive"
-	f := start(t, masterOptions{Config: conf})
-	f.awaitStandby(1)
-	ctx, cancel := timeout()
-	defer cancel()
-	if err := f.Scale(ctx, 3); err != nil {
-		t.Fatal(err)
+	for _, c := range []struct {
+		name, dispatch string
+		standby        int // the one that takes over
+	}{
+		{"by another standby, which has the new listeners", "reuseport", 2},
+		{"by the one that takes over at once", "handoff", 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			conf := config(1, c.dispatch, 0)
+			conf.Standby = "passive"
+			f := start(t, masterOptions{Config: conf})
+			f.awaitStandby(1)
+			ctx, cancel := timeout()
+			defer cancel()
+			if err := f.Scale(ctx, 3); err != nil {
+				t.Fatal(err)
+			}
+			f.awaitStandby(c.standby)
+			f.signal(f.process.ID(), "SIGKILL")
+			f.awaitMaster(3, f.process.PID())
+			f.end()
+		})
 	}
-	f.awaitStandby(2) // which has the new listeners
-	f.signal(f.process.ID(), "SIGKILL")
-	f.awaitMaster(3, f.process.PID())
-	f.end()
-}
-
-// Also one that takes over right after it.
-func TestStandbyKnowsTheScaleAtOnce(t *testing.T) {
-	t.Parallel()
-	conf := config(1, "handoff", 0)
-	conf.Standby = "passive"
-	f := start(t, masterOptions{Config: conf})
-	f.awaitStandby(1)
-	ctx, cancel := timeout()
-	defer cancel()
-	if err := f.Scale(ctx, 3); err != nil {
-		t.Fatal(err)
-	}
-	f.signal(f.process.ID(), "SIGKILL")
-	f.awaitMaster(3, f.process.PID())
-	f.end()
 }
 
 func TestUpgradeLosesNothing(t *testing.T) {
