@@ -104,7 +104,7 @@ func saturation(rec *loadgen.Recording) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "the generator could not keep to the schedule of stream %s: ", rec.Stream)
 	if g.Intended > 0 {
-		fmt.Fprintf(&b, "it sent %s of the %s", units.FormatPercent(float64(g.Intended-g.Missed)/float64(g.Intended)), countOf(g.Intended, "due request"))
+		fmt.Fprintf(&b, "it sent %s of the %s that were due while a slot was free", units.FormatPercent(float64(g.Intended-g.Missed)/float64(g.Intended)), countOf(g.Intended, "request"))
 	}
 	if g.Lag != nil && g.Lag.TotalCount() > 0 {
 		if g.Intended > 0 {
@@ -121,7 +121,7 @@ func ownFailures(n int64, what, where string, examples map[loadgen.Cause]string)
 	if text := examples[loadgen.CauseGenerator]; text != "" {
 		example = " (" + text + ")"
 	}
-	return fmt.Sprintf("%s of %s failed by the generator's own limits%s, not by the target; raise them (ulimit -n, the range of local ports) or send less at once",
+	return fmt.Sprintf("%s of %s failed by the generator's own limits%s, not by the target; raise them (ulimit -n, the range of local ports) or send less",
 		countOf(n, what), where, example)
 }
 

@@ -220,7 +220,7 @@ func TestReasonsSayWhatToDo(t *testing.T) {
 	all := strings.Join(Fold(run).Reasons, "\n")
 	for _, want := range []string{
 		"SIGTERM ended the run after 1.23 s",
-		"stream burst: it sent 96.20 % of the 1,000 due requests and was up to 14 ms late (p99); lower the rate",
+		"stream burst: it sent 96.20 % of the 1,000 requests that were due while a slot was free and was up to 14 ms late (p99); lower the rate",
 		"2 requests of stream main failed by the generator's own limits (socket: too many open files), not by the target; raise them (ulimit -n",
 	} {
 		if !strings.Contains(all, want) {
