@@ -68,7 +68,7 @@ func newHTMLProjection(p *Projection) *htmlProjection {
 	if p.Availability == nil {
 		return &htmlProjection{Sentences: []string{"A year's availability is unknown: " + clean(p.Reason) + "."}}
 	}
-	v := &htmlProjection{Sentences: []string{"In a year with nothing but these faults, " + units.FormatPercent(*p.Availability) + " availability is to be expected" + intervalText(p.AvailabilityCI95) + "."}}
+	v := &htmlProjection{Sentences: []string{"In a year with nothing but these faults, " + units.FormatPercent(*p.Availability) + " availability is to be expected" + intervalText(p.Availability, p.AvailabilityCI95) + "."}}
 	if p.AvailabilityCI95 == nil {
 		v.Sentences = append(v.Sentences, "There is no interval: "+clean(p.Reason)+".")
 	}

@@ -56,16 +56,16 @@ func availabilityFigure(r *Report) htmlFigure {
 	default:
 		f.Note = units.FormatCount(all.Failed) + " of " + countOf(all.done(), "request") + " failed, " + units.FormatCount(all.Retried) + " retried"
 	}
-	f.Note += intervalText(r.Availability.AvailabilityCI95)
+	f.Note += intervalText(r.Availability.Availability, r.Availability.AvailabilityCI95)
 	return f
 }
 
 // intervalText is "; 95 % interval 99.1 % to 99.9 %", empty where there is none.
-func intervalText(interval *[2]float64) string {
-	if interval == nil {
+func intervalText(figure *float64, interval *[2]float64) string {
+	if figure == nil || interval == nil {
 		return ""
 	}
-	return "; 95 % interval " + betweenPercent(*interval)
+	return "; 95 % interval " + units.FormatInterval(*figure, *interval)
 }
 
 func uptimeFigure(r *Report) htmlFigure {
@@ -83,7 +83,7 @@ func uptimeFigure(r *Report) htmlFigure {
 			break
 		}
 	}
-	f.Note += intervalText(r.Availability.UptimeCI95)
+	f.Note += intervalText(r.Availability.Uptime, r.Availability.UptimeCI95)
 	return f
 }
 

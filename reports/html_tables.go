@@ -247,11 +247,11 @@ func howMeasured(r *Report) [][]string {
 		}
 		return formatSeconds(*v)
 	}
-	interval := func(v *[2]float64) string {
-		if v == nil {
+	interval := func(figure *float64, v *[2]float64) string {
+		if figure == nil || v == nil {
 			return "unknown"
 		}
-		return units.FormatPercent(v[0]) + " to " + units.FormatPercent(v[1])
+		return units.FormatInterval(*figure, *v)
 	}
 	nines, resolution := "unknown", "unknown"
 	if a.Nines != nil {
@@ -269,7 +269,7 @@ func howMeasured(r *Report) [][]string {
 		{"shortest outage that can be seen", resolution},
 		{"mean time to repair", seconds(a.MTTRS)}, {"mean time between failures", seconds(a.MTBFS)}, {"nines of uptime", nines},
 		{"longest time without an answer", seconds(a.LongestStallS)},
-		{"95 % interval of availability", interval(a.AvailabilityCI95)}, {"95 % interval of uptime", interval(a.UptimeCI95)},
+		{"95 % interval of availability", interval(a.Availability, a.AvailabilityCI95)}, {"95 % interval of uptime", interval(a.Uptime, a.UptimeCI95)},
 	}
 	if a.CI95Reason != "" {
 		rows = append(rows, []string{"why there is no interval", clean(a.CI95Reason)})

@@ -17,9 +17,8 @@ func straddles(o Objective, value float64, run *Run, r *Report) string {
 	if ci == nil || value == ci[0] && value == 0 || value == ci[1] && value == 1 || o.Op == "==" || o.Holds(ci[0]) == o.Holds(ci[1]) {
 		return ""
 	}
-	unit := o.Unit
-	return fmt.Sprintf("the limit of %s lies inside the 95 %% interval, %s to %s: the scenario played again may come out otherwise",
-		o.Expr, formatValue(unit, ci[0]), formatValue(unit, ci[1]))
+	return fmt.Sprintf("the limit of %s lies inside the 95 %% interval, %s: the scenario played again may come out otherwise",
+		o.Expr, intervalValue(o.Unit, value, *ci))
 }
 
 // intervalOf returns the interval of an objective's figure, in the metric's

@@ -3,8 +3,6 @@ package reports
 import (
 	"io"
 	"strings"
-
-	"github.com/hachaos/hachaos/reports/units"
 )
 
 // ComparisonText writes what the runs of a suite are worth against each other,
@@ -70,8 +68,8 @@ func (s *Side) rows() [][]string {
 	var rows [][]string
 	for _, f := range s.Figures {
 		between := clean(f.Reason)
-		if f.CI95 != nil {
-			between = figureText(f.Unit, f.CI95[0]) + " to " + figureText(f.Unit, f.CI95[1])
+		if f.Mean != nil && f.CI95 != nil {
+			between = intervalValue(f.Unit, *f.Mean, *f.CI95)
 		}
 		rows = append(rows, []string{clean(f.Metric), figureOr(f.Unit, f.Mean), between})
 	}
@@ -120,19 +118,12 @@ func signed(unit string, v float64) string {
 	if unit == "ratio" {
 		return sign + factor(100*v) + " points"
 	}
-	return sign + figureText(unit, v)
-}
-
-func figureText(unit string, v float64) string {
-	if unit == "rate" {
-		return units.FormatRate(v)
-	}
-	return formatValue(unit, v)
+	return sign + formatValue(unit, v)
 }
 
 func figureOr(unit string, v *float64) string {
 	if v == nil {
 		return "unknown"
 	}
-	return figureText(unit, *v)
+	return formatValue(unit, *v)
 }

@@ -33,7 +33,7 @@ func (t *text) availability(r *Report) {
 		line += ", " + units.FormatCount(all.Degraded) + " degraded"
 	}
 	t.block("AVAILABILITY", percentOr(r.Availability.Availability), line)
-	t.interval(r.Availability.AvailabilityCI95)
+	t.interval(r.Availability.Availability, r.Availability.AvailabilityCI95)
 	if n := r.UnexplainedRequests; n > 0 && len(r.Faults) > 0 {
 		t.block("", " ", countOf(n, "failed request")+verb(n, " is", " are")+" explained by no fault")
 	}
@@ -83,19 +83,15 @@ func (t *text) uptime(r *Report) {
 			line += ", " + units.FormatDuration(duration(p.UnobservedS)) + " unobserved"
 		}
 		t.block("UPTIME", units.FormatPercent(*a.Uptime), line+"; "+outageText(a))
-		t.interval(a.UptimeCI95)
+		t.interval(a.Uptime, a.UptimeCI95)
 	}
 }
 
 // interval says between what the figure above lies, played again.
-func (t *text) interval(ci *[2]float64) {
-	if ci != nil {
-		t.block("", " ", "95 % interval "+betweenPercent(*ci))
+func (t *text) interval(figure *float64, ci *[2]float64) {
+	if figure != nil && ci != nil {
+		t.block("", " ", "95 % interval "+units.FormatInterval(*figure, *ci))
 	}
-}
-
-func betweenPercent(ci [2]float64) string {
-	return units.FormatPercent(ci[0]) + " to " + units.FormatPercent(ci[1])
 }
 
 // outageText says how long the worst outage was, or what could not be seen.

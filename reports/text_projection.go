@@ -21,7 +21,7 @@ func (t *text) projection(p *Projection) {
 		line += "; no interval: " + clean(p.Reason)
 	}
 	t.block("PROJECTION", units.FormatPercent(*p.Availability), line)
-	t.interval(p.AvailabilityCI95)
+	t.interval(p.Availability, p.AvailabilityCI95)
 	for i := range p.Faults {
 		f := &p.Faults[i]
 		if *f.MeanLostS == 0 {

@@ -57,6 +57,14 @@ func formatValue(unit string, v float64) string {
 	return units.FormatCount(int64(v))
 }
 
+// intervalValue prints the interval of a figure, in a metric's unit.
+func intervalValue(unit string, figure float64, ci [2]float64) string {
+	if unit == "ratio" {
+		return units.FormatInterval(figure, ci)
+	}
+	return formatValue(unit, ci[0]) + " to " + formatValue(unit, ci[1])
+}
+
 func exactValue(unit string, v float64) string {
 	switch unit {
 	case "ratio":

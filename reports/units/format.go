@@ -68,11 +68,9 @@ func FormatPercent(ratio float64) string {
 	case ratio <= 0:
 		return "0 %"
 	}
-	// Enough decimals for one significant digit of the distance to either end:
-	// then rounding cannot reach it.
-	distance := 100 * min(ratio, 1-ratio)
-	digits := max(2, int(math.Ceil(-math.Log10(distance)-1e-9)))
-	if digits > 14 {
+	// One significant digit of the distance to either end: rounding cannot reach it.
+	digits := decimals(min(ratio, 1-ratio))
+	if digits > mostDecimals {
 		return strconv.FormatFloat(ratio*100, 'g', 1, 64) + " %"
 	}
 	text := strconv.FormatFloat(100*ratio, 'f', digits, 64)
@@ -80,6 +78,45 @@ func FormatPercent(ratio float64) string {
 		text = text[:len(text)-1]
 	}
 	return text + " %"
+}
+
+// mostDecimals is as far as a percentage close to 100 has digits.
+const mostDecimals = 14
+
+// decimals is how many of a percentage show one significant digit of a part of
+// the whole, at least two.
+func decimals(part float64) int {
+	return max(2, int(math.Ceil(-math.Log10(100*part)-1e-9)))
+}
+
+// FormatInterval prints the bounds of a ratio's interval with as many decimals as
+// the ratio itself has, or as the interval's width asks for if it is narrower:
+// "99.79 % to 99.98 %". A bound that these decimals cannot tell from 100 % or 0 % is
+// "above 99.99 %" or "below 0.01 %": only 1 itself prints as "100 %", only 0 as "0 %".
+func FormatInterval(ratio float64, bounds [2]float64) string {
+	digits := 2
+	for _, part := range []float64{min(ratio, 1-ratio), bounds[1] - bounds[0]} {
+		if part > 0 {
+			digits = max(digits, min(decimals(part), mostDecimals))
+		}
+	}
+	return formatBound(bounds[0], digits) + " to " + formatBound(bounds[1], digits)
+}
+
+func formatBound(ratio float64, digits int) string {
+	if !(ratio > 0 && ratio < 1) {
+		return FormatPercent(ratio)
+	}
+	percent := func(v float64) string { return strconv.FormatFloat(v, 'f', digits, 64) + " %" }
+	step := math.Pow10(-digits)
+	switch text := percent(100 * ratio); text {
+	case percent(100):
+		return "above " + percent(100-step)
+	case percent(0):
+		return "below " + percent(step)
+	default:
+		return text
+	}
 }
 
 // FormatCount prints n with separators of thousands: "13,012".

@@ -39,6 +39,33 @@ func TestFormatPercent(t *testing.T) {
 	}
 }
 
+// Bounds have no digits that the figure between them does not have, and never
+// reach an end that they are short of.
+func TestFormatInterval(t *testing.T) {
+	for _, c := range []struct {
+		ratio  float64
+		bounds [2]float64
+		want   string
+	}{
+		{0.9997, [2]float64{0.9979, 0.999999993}, "99.79 % to above 99.99 %"},
+		{0.9965, [2]float64{0.9812, 0.99987}, "98.12 % to 99.99 %"},
+		{1, [2]float64{0.9997, 1}, "99.97 % to 100 %"},
+		{1, [2]float64{0.999997, 1}, "99.9997 % to 100 %"},
+		{0.99992, [2]float64{0.9997, 0.9999993}, "99.970 % to above 99.999 %"},
+		{0.999992, [2]float64{0.999990, 0.9999951}, "99.9990 % to 99.9995 %"},
+		{0.5, [2]float64{0, 1}, "0 % to 100 %"},
+		{0, [2]float64{0, 0.0123}, "0 % to 1.23 %"},
+		{0.001, [2]float64{0.00000001, 0.04}, "below 0.01 % to 4.00 %"},
+		{0.5, [2]float64{0.5, 0.5}, "50.00 % to 50.00 %"},
+		{math.Nextafter(1, 0), [2]float64{math.Nextafter(1, 0), 1}, "99.99999999999999 % to 100 %"},
+		{1, [2]float64{math.NaN(), 1}, "unknown to 100 %"},
+	} {
+		if got := FormatInterval(c.ratio, c.bounds); got != c.want {
+			t.Errorf("FormatInterval(%v, %v) = %q, want %q", c.ratio, c.bounds, got, c.want)
+		}
+	}
+}
+
 func FuzzFormatPercent(f *testing.F) {
 	f.Add(0.99995)
 	f.Add(1 - 1e-16)
