@@ -1,7 +1,6 @@
 package loadgen
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -56,19 +55,18 @@ type h2Client struct {
 	ctx       context.Context
 	cancel    context.CancelFunc
 	buffer    []byte
-	tail      []byte
+	body      seeker
 }
 
 // do implements client.
 func (c *h2Client) do(q *request, deadline clock.Time, o *outcome) {
-	o.q, o.cause, o.status, o.degraded, o.retried, o.err = q, CauseNone, 0, false, false, nil
-	o.in, o.out, o.body, o.worker = 0, 0, 0, nil
-	o.kept, o.connected, o.written, o.first, o.server = false, 0, 0, 0, nil
-	if err := c.exchange(q, deadline, o); err != nil {
-		o.status, o.err, o.cause, o.kept = 0, err, classifyH2(err), false
+	o.begin(q)
+	err := c.exchange(q, deadline, o)
+	o.end(err)
+	if err != nil {
+		o.cause = classifyH2(err)
 		c.transport.CloseIdleConnections()
 	}
-	o.done = clock.Now()
 }
 
 func (c *h2Client) exchange(q *request, deadline clock.Time, o *outcome) error {
@@ -93,13 +91,15 @@ func (c *h2Client) exchange(q *request, deadline clock.Time, o *outcome) error {
 	if res.TLS != nil && c.engine.first.Load() == nil {
 		c.engine.first.CompareAndSwap(nil, res.TLS)
 	}
-	found, err := c.readBody(res.Body, q, o)
+	err = c.readBody(res.Body, q, o)
 	o.in = o.body
 	if err != nil {
 		return err
 	}
-	o.kept = true
-	c.judge(q, res, found, o)
+	o.kept, o.status, o.server = true, res.StatusCode, []byte(res.Header.Get("Server"))
+	if q.judge(o, c.body.found, len(res.Header["X-Degraded"]) > 0) {
+		o.worker = []byte(res.Header.Get("X-Worker"))
+	}
 	return nil
 }
 
@@ -128,42 +128,18 @@ func (c *h2Client) fill(r *http.Request, q *request) {
 	}
 }
 
-func (c *h2Client) readBody(body io.Reader, q *request, o *outcome) (found bool, err error) {
-	found = len(q.body) == 0
-	c.tail = c.tail[:0]
+func (c *h2Client) readBody(body io.Reader, q *request, o *outcome) error {
+	c.body.seek(q.body)
 	for {
 		n, err := body.Read(c.buffer)
 		o.body += int64(n)
-		if !found && n > 0 {
-			// The end of what came before may be the text's beginning.
-			c.tail = append(c.tail, c.buffer[:n]...)
-			found = bytes.Contains(c.tail, q.body)
-			c.tail = append(c.tail[:0], c.tail[max(0, len(c.tail)-len(q.body)+1):]...)
-		}
+		c.body.in(c.buffer[:n])
 		if err == io.EOF {
-			return found, nil
+			return nil
 		}
 		if err != nil {
-			return found, err
+			return err
 		}
-	}
-}
-
-func (c *h2Client) judge(q *request, res *http.Response, found bool, o *outcome) {
-	o.status = res.StatusCode
-	o.server = []byte(res.Header.Get("Server"))
-	verdict := bad
-	if o.status < len(q.verdicts) {
-		verdict = q.verdicts[o.status]
-	}
-	o.degraded = verdict == degraded || verdict != bad && res.Header.Get("X-Degraded") != ""
-	switch {
-	case verdict == bad:
-		o.cause = CauseStatus
-	case !found && !o.degraded:
-		o.cause = CauseExpectation
-	default:
-		o.worker = []byte(res.Header.Get("X-Worker"))
 	}
 }
 

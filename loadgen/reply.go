@@ -1,7 +1,6 @@
 package loadgen
 
 import (
-	"bytes"
 	"io"
 
 	"github.com/hachaos/hachaos/loadgen/http1"
@@ -22,8 +21,7 @@ type reply struct {
 	o     *outcome
 	head  bool // it has been read
 	close bool // the connection cannot be used again
-	found bool // the body contains what is expected
-	tail  []byte
+	body  seeker
 }
 
 func newReply(observed bool) reply {
@@ -36,8 +34,8 @@ func newReply(observed bool) reply {
 
 // expect begins the answer to q.
 func (r *reply) expect(q *request, o *outcome) {
-	r.q, r.o = q, o
-	r.head, r.found, r.tail = false, len(q.body) == 0, r.tail[:0]
+	r.q, r.o, r.head = q, o, false
+	r.body.seek(q.body)
 }
 
 // read reads to the answer's end and fills in the outcome. After
@@ -59,9 +57,7 @@ func (r *reply) read() error {
 			return err
 		}
 		r.o.body += int64(len(piece))
-		if !r.found {
-			r.found = r.contains(piece)
-		}
+		r.body.in(piece)
 	}
 	r.judge()
 	return nil
@@ -76,43 +72,13 @@ func (r *reply) giveUp(reason error) error {
 	return r.reader.GiveUp(r.q.method, reason)
 }
 
-// contains tells whether the expected text ends in piece, and keeps what of it
-// may be the text's beginning.
-func (r *reply) contains(piece []byte) bool {
-	text := r.q.body
-	if bytes.Contains(piece, text) {
-		return true
-	}
-	keep := len(text) - 1
-	r.tail = append(r.tail, piece[:min(keep, len(piece))]...)
-	if bytes.Contains(r.tail, text) {
-		return true
-	}
-	if len(piece) > keep {
-		r.tail = append(r.tail[:0], piece[len(piece)-keep:]...)
-	} else if extra := len(r.tail) - keep; extra > 0 {
-		r.tail = r.tail[:copy(r.tail, r.tail[extra:])]
-	}
-	return false
-}
-
 // judge decides what the answer is worth.
 func (r *reply) judge() {
-	o := r.o
 	if r.observed {
-		o.server, _ = r.reader.Value(fieldServer)
-	}
-	verdict := r.q.verdicts[o.status]
-	if verdict == bad {
-		o.cause = CauseStatus
-		return
+		r.o.server, _ = r.reader.Value(fieldServer)
 	}
 	_, marked := r.reader.Value(fieldDegraded)
-	o.degraded = verdict == degraded || marked
-	// A degraded answer is a substitute: it need not say what the real one does.
-	if !r.found && !o.degraded {
-		o.cause = CauseExpectation
-		return
+	if r.q.judge(r.o, r.body.found, marked) {
+		r.o.worker, _ = r.reader.Value(fieldWorker)
 	}
-	o.worker, _ = r.reader.Value(fieldWorker)
 }
