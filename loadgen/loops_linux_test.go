@@ -18,7 +18,7 @@ func TestLoopsShareOneSchedule(t *testing.T) {
 	const count = 503
 	var mu sync.Mutex
 	var starts []time.Duration
-	g := newGenerator(t, Options{
+	rec := playByLoops(t, 3, Options{
 		URL: serve(t, always(answer)), Epoch: clock.Now().Add(100 * time.Millisecond),
 		Stream: Stream{Open: &Open{Rate: 20_000, Senders: 7}, Count: count},
 		Observe: func(_ int, r *Result) {
@@ -27,13 +27,6 @@ func TestLoopsShareOneSchedule(t *testing.T) {
 			starts = append(starts, r.Start)
 		},
 	})
-	loops, err := g.engine.(*httpEngine).newLoops(t.Context(), 3)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g.runLoops(t.Context(), loops)
-	rec := g.Recording()
-	mustAddUp(t, rec)
 	slices.Sort(starts)
 	if rec.Sent != count || len(starts) != count {
 		t.Fatalf("%d sent, %d observed", rec.Sent, len(starts))
@@ -48,17 +41,25 @@ func TestLoopsShareOneSchedule(t *testing.T) {
 // Loops that share a closed load's clients send its count of requests, together.
 func TestLoopsShareTheCount(t *testing.T) {
 	const count = 1003
-	g := newGenerator(t, Options{URL: serve(t, always(answer)), Stream: Stream{Closed: &Closed{Concurrency: 20, Keepalive: true}, Count: count}})
-	loops, err := g.engine.(*httpEngine).newLoops(t.Context(), 3)
+	rec := playByLoops(t, 3, Options{URL: serve(t, always(answer)), Stream: Stream{Closed: &Closed{Concurrency: 20, Keepalive: true}, Count: count}})
+	if rec.Sent != count || rec.OK != count {
+		t.Errorf("%d sent, %d good", rec.Sent, rec.OK)
+	}
+}
+
+// playByLoops runs a stream to its end on n loops, however many processors there
+// are, and returns its recording, which must add up.
+func playByLoops(t *testing.T, n int, o Options) *Recording {
+	t.Helper()
+	g := newGenerator(t, o)
+	loops, err := g.engine.(*httpEngine).newLoops(t.Context(), n)
 	if err != nil {
 		t.Fatal(err)
 	}
 	g.runLoops(t.Context(), loops)
 	rec := g.Recording()
 	mustAddUp(t, rec)
-	if rec.Sent != count || rec.OK != count {
-		t.Errorf("%d sent, %d good", rec.Sent, rec.OK)
-	}
+	return rec
 }
 
 // Clients whose connections are refused at once do not keep a loop from the end.
