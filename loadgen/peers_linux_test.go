@@ -1,7 +1,6 @@
 package loadgen
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"os"
@@ -13,13 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/hachaos/hachaos/loadgen/clock"
-	"github.com/hachaos/hachaos/reports/units"
 )
-
-// openVar makes the test binary a generator of open load: URL and rate.
-const openVar = "HACHAOS_TEST_OPEN"
 
 // peer is a load generator: its command line, its environment, and where it says
 // how many requests it has sent.
@@ -61,6 +54,7 @@ func BenchmarkPeers(b *testing.B) {
 			{"hey", []string{"hey", "-cpus", "1", "-c", peerClients, "-n", slowCount, url}, `\[200\]\s+(\d+) responses`, nil},
 			{"bombardier", []string{"bombardier", "-c", peerClients, "-n", keptCount, url}, `2xx - (\d+)`, nil},
 			{"vegeta", []string{test}, `(\d+) good`, []string{vegetaVar + "=" + url}},
+			{"k6", []string{"k6", "run", "--quiet", "--address", "", writeK6(b, url)}, `(\d+) requests`, []string{"K6_NO_USAGE_REPORT=true"}},
 		})
 	})
 	b.Run("new", func(b *testing.B) {
@@ -72,6 +66,22 @@ func BenchmarkPeers(b *testing.B) {
 	for _, rate := range []int{10_000, 50_000} {
 		b.Run(fmt.Sprintf("open-%d", rate), func(b *testing.B) { measureOpen(b, url, rate) })
 	}
+}
+
+// writeK6 writes a script that lets k6 do what the others do, and say how many
+// requests it has sent and nothing else. It returns the script's path.
+func writeK6(b *testing.B, url string) string {
+	b.Helper()
+	script := fmt.Sprintf(`import http from "k6/http";
+export const options = {vus: %s, iterations: %s, discardResponseBodies: true};
+export default function () { http.get(%q); }
+export function handleSummary(data) { return {stdout: data.metrics.http_reqs.values.count + " requests\n"}; }
+`, peerClients, slowCount, url)
+	path := filepath.Join(b.TempDir(), "peer.js")
+	if err := os.WriteFile(path, []byte(script), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	return path
 }
 
 // comparePeers reports the processor time per request of each peer, and of the
@@ -124,62 +134,6 @@ func (p peer) run(b *testing.B) float64 {
 func median(v []float64) float64 {
 	v = slices.Sorted(slices.Values(v))
 	return v[len(v)/2]
-}
-
-// measureOpen lets a process on one core send open load, and reports how late it
-// was.
-func measureOpen(b *testing.B, url string, rate int) {
-	self, err := os.Executable()
-	if err != nil {
-		b.Fatal(err)
-	}
-	var within, late, cpu []float64
-	for b.Loop() {
-		for range 3 {
-			cmd := exec.Command("taskset", "-c", "0", self)
-			cmd.Env = append(os.Environ(), "GOMAXPROCS=1", fmt.Sprintf("%s=%s %d", openVar, url, rate))
-			out, err := cmd.Output()
-			var w, l, c float64
-			if _, scan := fmt.Sscan(string(out), &w, &l, &c); err != nil || scan != nil {
-				b.Fatalf("%v, %v: %s", err, scan, out)
-			}
-			within, late, cpu = append(within, w), append(late, l), append(cpu, c)
-		}
-	}
-	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(median(within), "%-within-1ms")
-	b.ReportMetric(median(late), "p99.9-lag-ms")
-	b.ReportMetric(median(cpu), "µs/req")
-}
-
-// runOpen is the generator that measureOpen starts: it prints what share of the
-// requests was sent within 1 ms of its time, in percent, the 99.9th percentile of
-// lateness in ms, and the processor time of a request in µs.
-func runOpen(spec string) error {
-	var url string
-	var rate float64
-	if _, err := fmt.Sscan(spec, &url, &rate); err != nil {
-		return err
-	}
-	g, err := New(Options{URL: url, Epoch: clock.Now().Add(500 * time.Millisecond), Stream: Stream{
-		Name: "open", Open: &Open{Rate: units.Rate(rate)}, Duration: units.Duration(3 * time.Second),
-	}})
-	if err != nil {
-		return err
-	}
-	if err := g.Run(context.Background()); err != nil {
-		return err
-	}
-	r := g.Recording()
-	inTime := int64(0)
-	for _, bar := range r.Generator.Lag.Distribution() {
-		if bar.To <= 1000 {
-			inTime += bar.Count
-		}
-	}
-	_, err = fmt.Println(100*float64(inTime)/float64(r.Sent), float64(r.Generator.Lag.ValueAtPercentile(99.9))/1e3,
-		float64(r.Generator.CPU)/float64(time.Microsecond)/float64(r.Sent))
-	return err
 }
 
 // startNginx starts nginx on the second core until the benchmark ends, and
