@@ -31,12 +31,12 @@ prober sees them, failures by cause, and a histogram.
 
 Different from ab:
   - it speaks HTTP/1.1 (ab: HTTP/1.0), or HTTP/2 with --h2;
-  - -t alone sets no limit of 50,000 requests;
+  - -t sets no limit of 50,000 requests, and does not undo an -n before it;
   - "Failed requests" counts a lost request once (ab: up to three times);
   - a kept connection that the server had closed is replaced, and what was sent on
     it is sent once more and counted as retried;
   - a prober sends 100 requests a second beside the load (--no-probe: none);
-  - certificates are checked (--insecure: not);
+  - certificates are checked (--insecure: not), and -v shows none;
   - hosts that are not loopback need --allow-remote.
 Availability counts answers of status 400 and above as failed; "Failed requests"
 does not, as with ab.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -12,17 +13,23 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
 
 // fixedServer answers every request with the same bytes, to ab's HTTP/1.0 as to
-// HTTP/1.1: only so are the bytes transferred comparable. It returns its URL.
-func fixedServer(t *testing.T) string {
+// HTTP/1.1: only so are the bytes transferred comparable. With a configuration it
+// does so over TLS. It returns its URL.
+func fixedServer(t *testing.T, secure *tls.Config) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
+	}
+	scheme := "http://"
+	if secure != nil {
+		scheme, l = "https://", tls.NewListener(l, secure)
 	}
 	t.Cleanup(func() { l.Close() })
 	go func() {
@@ -34,7 +41,7 @@ func fixedServer(t *testing.T) string {
 			go answerFixed(c)
 		}
 	}()
-	return "http://" + l.Addr().String()
+	return scheme + l.Addr().String()
 }
 
 func answerFixed(c net.Conn) {
@@ -98,12 +105,12 @@ var measured = map[string]bool{
 // a parser of it holds on to.
 func shape(t *testing.T, out, port string) []string {
 	t.Helper()
-	_, report, found := strings.Cut(out, "Server Software:")
+	before, report, found := strings.Cut(out, "Server Software:")
 	if !found {
 		t.Fatalf("no report in:\n%s", out)
 	}
 	report, _, _ = strings.Cut("Server Software:"+report, "\n AVAILABILITY")
-	var lines []string
+	lines := told(before)
 	for text := range strings.Lines(report) {
 		text = strings.ReplaceAll(strings.TrimRight(text, " \n"), port, "PORT")
 		if strings.HasPrefix(text, "WARNING: The median") || strings.HasPrefix(text, "ERROR: The median") ||
@@ -114,6 +121,8 @@ func shape(t *testing.T, out, port string) []string {
 		switch {
 		case percentile.MatchString(text):
 			text = percentile.ReplaceAllString(text, "$1 #")
+		case htmlMeasured.MatchString(text):
+			text = htmlNumber.ReplaceAllStringFunc(text, func(s string) string { return ">" + decimals(strings.Trim(s, "> ")) })
 		case m != nil && measured[m[1]], strings.Contains(text, "kb/s"):
 			text = strings.Join(strings.Fields(number.ReplaceAllStringFunc(text, decimals)), " ")
 		}
@@ -121,6 +130,30 @@ func shape(t *testing.T, out, port string) []string {
 	}
 	for len(lines) > 0 && lines[len(lines)-1] == "" {
 		lines = lines[:len(lines)-1]
+	}
+	return lines
+}
+
+// htmlMeasured are the same lines in HTML, and htmlNumber a figure in them.
+var (
+	htmlMeasured = regexp.MustCompile(`^<tr.*(>(Time taken for tests|Requests per second|Transfer rate|Connect|Processing|Total):<|kb/s)`)
+	htmlNumber   = regexp.MustCompile(`> *\d+(\.\d+)?`)
+)
+
+// told is what stands before the report: the progress, and what -v asks for, but
+// for the lines of the requests, of which the first one's beginning stays.
+func told(before string) []string {
+	_, before, _ = strings.Cut(before, "\n\n") // who it is
+	var lines []string
+	request := false
+	for text := range strings.Lines(before) {
+		text = strings.TrimRight(text, "\r\n")
+		if text == "---" {
+			request = !request
+		} else if request && !strings.Contains(text, " HTTP/1.") {
+			continue
+		}
+		lines = append(lines, strings.Replace(text, " HTTP/1.0", " HTTP/1.1", 1))
 	}
 	return lines
 }
@@ -137,8 +170,7 @@ func decimals(s string) string {
 // line of their reports.
 func TestBenchPrintsWhatAbPrints(t *testing.T) {
 	ab := needAb(t)
-	server := fixedServer(t)
-	port := server[strings.LastIndexByte(server, ':')+1:]
+	server := fixedServer(t, nil)
 	dir := t.TempDir()
 	body := filepath.Join(dir, "body")
 	write(t, dir, "body", "a=b&c=d")
@@ -159,33 +191,54 @@ func TestBenchPrintsWhatAbPrints(t *testing.T) {
 		"local":       {"-n20", "-B", "127.0.0.1", "-b", "65536", "/"},
 		"through":     {"-n20", "-X", strings.TrimPrefix(server, "http://"), "-P", "u:p", "/"},
 		"time, count": {"-t", "60", "-n", "50", "/"},
+		"many":        {"-n", "300", "-c", "3", "/"},
+		"many, quiet": {"-n", "300", "-q", "/"},
+		"verbose 1":   {"-v", "1", "-n2", "/"},
+		"verbose 2":   {"-v2", "-n2", "/"},
+		"verbose 3":   {"-v", "3", "-n3", "/"},
+		"verbose 4":   {"-v", "4", "-n2", "/"},
+		"verbose 404": {"-v3", "-n2", "/missing"},
+		"verbose all": {"-v", "4", "-n2", "/missing"},
+		"html":        {"-w", "-n20", "/"},
+		"html, post":  {"-w", "-n20", "-k", "-p", body, "/missing"},
+		"attributes":  {"-x", "border=1", "-y", "align=left", "-z", "bgcolor=red", "-n20", "/"},
+		"one of them": {"-y", "align=left", "-l", "-n200", "/"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			args = append(args[:len(args)-1:len(args)-1], server+args[len(args)-1])
-			want, err := exec.Command(ab, args...).Output()
-			if err != nil {
-				t.Fatalf("ab %q: %v", args, err)
-			}
-			got, err := exec.Command(filepath.Join(binary, "hachaos"), append([]string{"bench", "--no-probe"}, args...)...).Output()
-			if err != nil {
-				t.Fatalf("hachaos bench %q: %v\n%s", args, err, got)
-			}
-			a, b := shape(t, string(want), port), shape(t, string(got), port)
-			if name == "post" || name == "put" {
-				// Both send the same body, in requests whose other headers differ.
-				a, b = without(a, "Total body sent:"), without(b, "Total body sent:")
-			}
-			if strings.Join(a, "\n") != strings.Join(b, "\n") {
-				t.Errorf("ab %q prints\n%s\n\nhachaos bench\n%s", args, strings.Join(a, "\n"), strings.Join(b, "\n"))
-			}
+			compareWithAb(t, ab, server, args)
 		})
+	}
+}
+
+// compareWithAb runs both with the same arguments, whose last one is a path of the
+// server, and compares what they print. Those in more are for hachaos alone.
+func compareWithAb(t *testing.T, ab, server string, args []string, more ...string) {
+	t.Helper()
+	args = append(args[:len(args)-1:len(args)-1], server+args[len(args)-1])
+	port := server[strings.LastIndexByte(server, ':')+1:]
+	want, err := exec.Command(ab, args...).Output()
+	if err != nil {
+		t.Fatalf("ab %q: %v\n%s", args, err, want)
+	}
+	more = append([]string{"bench", "--no-probe"}, more...)
+	got, err := exec.Command(filepath.Join(binary, "hachaos"), append(more, args...)...).Output()
+	if err != nil {
+		t.Fatalf("hachaos bench %q: %v\n%s", args, err, got)
+	}
+	a, b := shape(t, string(want), port), shape(t, string(got), port)
+	if slices.Contains(args, "-p") || slices.Contains(args, "-u") {
+		// Both send the same body, in requests whose other headers differ.
+		a, b = without(a, "Total body sent:"), without(b, "Total body sent:")
+	}
+	if strings.Join(a, "\n") != strings.Join(b, "\n") {
+		t.Errorf("ab %q prints\n%s\n\nhachaos bench\n%s", args, strings.Join(a, "\n"), strings.Join(b, "\n"))
 	}
 }
 
 func without(lines []string, prefix string) []string {
 	var rest []string
 	for _, l := range lines {
-		if !strings.HasPrefix(l, prefix) {
+		if !strings.HasPrefix(l, prefix) && !strings.Contains(l, ">"+prefix+"<") {
 			rest = append(rest, l)
 		}
 	}
@@ -195,7 +248,7 @@ func without(lines []string, prefix string) []string {
 // TestBenchWritesAbsFiles compares the files of -e and -g by their form.
 func TestBenchWritesAbsFiles(t *testing.T) {
 	ab := needAb(t)
-	server := fixedServer(t)
+	server := fixedServer(t, nil)
 	form := func(program string, args ...string) (percentiles, requests []string) {
 		dir := t.TempDir()
 		csv, tsv := filepath.Join(dir, "e.csv"), filepath.Join(dir, "g.tsv")

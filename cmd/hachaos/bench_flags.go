@@ -21,7 +21,7 @@ func benchFlags(f *pflag.FlagSet, o *bench.Options) {
 	f.StringVarP(&o.PostFile, "post", "p", "", "send `FILE` with POST; see -T")
 	f.StringVarP(&o.PutFile, "put", "u", "", "send `FILE` with PUT; see -T")
 	f.StringVarP(&o.ContentType, "content-type", "T", "", "`TYPE` of what is sent (default text/plain)")
-	f.IntVarP(&o.Verbosity, "verbosity", "v", 0, "2: print the first request, and answers that are not 2xx; 3: every status; 4: every header")
+	f.VarP((*level)(&o.Verbosity), "verbosity", "v", "2: print the first request, every answer's header (not of HTTP/2), and which are not 2xx; 3: every status")
 	f.BoolVarP(&o.HTML, "html", "w", false, "print the results as an HTML table")
 	f.BoolVarP(&o.Head, "head", "i", false, "use HEAD instead of GET")
 	f.StringVarP(&o.Table, "table", "x", "", "`ATTRIBUTES` of the HTML table")
@@ -85,6 +85,22 @@ func (p positive[T]) Set(s string) error {
 	return nil
 }
 
+// level is a whole number.
+type level int
+
+func (l *level) String() string { return strconv.Itoa(int(*l)) }
+
+func (*level) Type() string { return "LEVEL" }
+
+func (l *level) Set(s string) error {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		return fmt.Errorf("%q is not a number", s)
+	}
+	*l = level(n)
+	return nil
+}
+
 // seconds is a time as ab takes it, in whole seconds, or with units.
 type seconds time.Duration
 
@@ -98,10 +114,11 @@ func (s *seconds) String() string {
 func (*seconds) Type() string { return "SECONDS" }
 
 func (s *seconds) Set(text string) error {
+	withUnit := text
 	if n, err := strconv.ParseInt(text, 10, 32); err == nil {
-		text = strconv.FormatInt(n, 10) + "s"
+		withUnit = strconv.FormatInt(n, 10) + "s"
 	}
-	d, err := units.ParseDuration(text)
+	d, err := units.ParseDuration(withUnit)
 	if err != nil || d <= 0 {
 		return fmt.Errorf("%q is not a time such as 10, 500ms or 1m30s", text)
 	}

@@ -54,6 +54,8 @@ func TestBenchExitCodes(t *testing.T) {
 		"unknown flag":   {[]string{"--frob", srv.URL}, 22, "", "unknown flag: --frob"},
 		"no number":      {[]string{"-n", "x", srv.URL}, 22, "", "not a number from 1 on"},
 		"zero":           {[]string{"-c0", srv.URL}, 22, "", "not a number from 1 on"},
+		"no level":       {[]string{"-v", "x", srv.URL}, 22, "", `"x" is not a number`},
+		"negative time":  {[]string{"-t-1", srv.URL}, 22, "", `"-1" is not a time`},
 		"no time":        {[]string{"-t", "soon", srv.URL}, 22, "", "not a time"},
 		"n below c":      {[]string{"-n5", "-c10", srv.URL}, 22, "", "-c 10 is above -n 5"},
 		"no URL":         {nil, 22, "", "a URL is missing"},

@@ -7,17 +7,22 @@ import (
 	"strings"
 )
 
-// HTML writes the report as a table, as ab -w does.
+// HTML writes the report as a table, as ab -w does: with fewer lines than [Text].
 func HTML(w io.Writer, p Page, f *Figures) error {
+	p.TLS, p.TempKey, p.ServerName = "", "", ""
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n\n<table %s>\n", p.Table)
-	for _, r := range p.rows(f) {
-		value := html.EscapeString(strings.TrimSpace(r.value))
+	for _, r := range append(p.facts(f), p.htmlRates(f)...) {
 		switch {
 		case r.label != "":
-			fmt.Fprintf(&b, "<tr %s><th colspan=2 %s>%s</th><td colspan=2 %s>%s</td></tr>\n", p.Row, p.Cell, r.label, p.Cell, value)
-		case value != "":
-			fmt.Fprintf(&b, "<tr %s><td colspan=4 %s>%s</td></tr>\n", p.Row, p.Cell, value)
+			head := "th"
+			if r.label == noLabel {
+				head = "td"
+			}
+			fmt.Fprintf(&b, "<tr %s><%s colspan=2 %s>%s</%[2]s><td colspan=2 %[3]s>%[5]s</td></tr>\n", p.Row, head, p.Cell, r.label, html.EscapeString(r.value))
+		case r.value != "":
+			// ab's table has no count of what was not received.
+			fmt.Fprintf(&b, "<tr %s><td colspan=4 %s >   (Connect: %d, Length: %d, Exceptions: %d)</td></tr>\n", p.Row, p.Cell, f.Connect, f.Length, f.Exceptions)
 		}
 	}
 	if f.phases[total].n > 0 {
@@ -26,6 +31,22 @@ func HTML(w io.Writer, p Page, f *Figures) error {
 	b.WriteString("</table>\n")
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+const noLabel = "&nbsp;"
+
+// htmlRates are the lines that divide by the time taken.
+func (p *Page) htmlRates(f *Figures) []row {
+	seconds := f.Elapsed.Seconds()
+	if seconds <= 0 {
+		return nil
+	}
+	rate := func(bytes int64) string { return fmt.Sprintf("%.2f kb/s ", float64(bytes)/1024/seconds) }
+	rows := []row{{"Requests per second:", fmt.Sprintf("%.2f", float64(f.Complete)/seconds)}, {"Transfer rate:", rate(f.In) + "received"}}
+	if p.SentBody {
+		rows = append(rows, row{noLabel, rate(f.Out) + "sent"}, row{noLabel, rate(f.In+f.Out) + "total"})
+	}
+	return rows
 }
 
 func (p *Page) htmlTimes(b *strings.Builder, f *Figures) {

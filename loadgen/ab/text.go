@@ -31,12 +31,8 @@ var percentages = []int{50, 66, 75, 80, 90, 95, 98, 99, 100}
 // row is a line of the report: a label and a value, and lines that go on.
 type row struct{ label, value string }
 
-// rows are the lines before the times, in ab's order.
-func (p *Page) rows(f *Figures) []row {
-	document := fmt.Sprintf("%d bytes", f.Document)
-	if p.Variable {
-		document = "Variable"
-	}
+// facts are the lines before those that divide by the time taken, in ab's order.
+func (p *Page) facts(f *Figures) []row {
 	rows := []row{{"Server Software:", f.Server}, {"Server Hostname:", p.Host}, {"Server Port:", p.Port}}
 	add := func(when bool, label, format string, args ...any) {
 		if when {
@@ -48,7 +44,11 @@ func (p *Page) rows(f *Figures) []row {
 	add(p.ServerName != "", "TLS Server Name:", "%s", p.ServerName)
 	add(true, "", "")
 	add(true, "Document Path:", "%s", p.Path)
-	add(true, "Document Length:", "%s", document)
+	if p.Variable {
+		add(true, "Document Length:", "Variable")
+	} else {
+		add(true, "Document Length:", "%d bytes", f.Document)
+	}
 	add(true, "", "")
 	add(true, "Concurrency Level:", "%d", p.Concurrency)
 	add(true, "Time taken for tests:", "%.3f seconds", f.Elapsed.Seconds())
@@ -60,7 +60,7 @@ func (p *Page) rows(f *Figures) []row {
 	add(true, "Total transferred:", "%d bytes", f.In)
 	add(p.SentBody, "Total body sent:", "%d", f.Out)
 	add(true, "HTML transferred:", "%d bytes", f.Body)
-	return append(rows, p.rates(f)...)
+	return rows
 }
 
 // rates are the lines that divide by the time taken.
@@ -88,7 +88,7 @@ func (p *Page) rates(f *Figures) []row {
 // Text writes the report from "Server Software" on, as ab does.
 func Text(w io.Writer, p Page, f *Figures) error {
 	var b strings.Builder
-	for _, r := range p.rows(f) {
+	for _, r := range append(p.facts(f), p.rates(f)...) {
 		if r.label == "" {
 			b.WriteString(r.value + "\n")
 		} else {

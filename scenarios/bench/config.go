@@ -62,7 +62,8 @@ func (o Options) Config(rawURL string) (*Config, error) {
 		}
 	}
 	c := &Config{
-		URL: u.String(), Seed: o.Seed, Verbosity: o.Verbosity, HTML: o.HTML, Quiet: o.Quiet,
+		URL: u.String(), Seed: o.Seed, Verbosity: o.Verbosity, Quiet: o.Quiet,
+		HTML:  o.HTML || o.Table != "" || o.Row != "" || o.Cell != "",
 		HTTP2: o.HTTP2, Gnuplot: o.Gnuplot, CSV: o.CSV, Probe: loadgen.Probe{Off: o.NoProbe, Every: units.Duration(o.ProbeEvery)},
 	}
 	if c.Stream, c.Limit, err = o.stream(requests); err != nil {
@@ -117,7 +118,6 @@ func (o Options) contradictions(rawURL string) error {
 		{o.ProbeEvery > 0 && o.ProbeEvery < time.Millisecond, "--probe-every: 1ms at least, what is shorter cannot be timed"},
 		{o.HTTP2 && o.Proxy != "", "--h2 does not go through a proxy: leave out -X"},
 		{o.HTTP2 && (o.Window > 0 || o.Bind != ""), "--h2 takes neither -b nor -B"},
-		{o.HTTP2 && o.Verbosity >= 4, "--h2 has no header lines to show: -v 3 at most"},
 	} {
 		if c.wrong {
 			return errors.New(c.message)

@@ -118,10 +118,8 @@ func (b *bench) makeGenerator() error {
 	}
 	connect := c.Connect
 	if c.Verbosity >= 2 && b.player.Trace != nil {
-		b.trace = &trace{w: b.player.Trace, level: c.Verbosity}
-		if c.Verbosity == 2 || c.Verbosity >= 4 {
-			connect.Trace = b.trace.wire
-		}
+		b.trace = &trace{w: b.player.Trace, statuses: c.Verbosity >= 3}
+		connect.Trace = b.trace.wire
 	}
 	b.generator, err = loadgen.New(loadgen.Options{
 		URL: c.URL, Epoch: b.epoch, Stream: c.Stream, Seed: c.Seed, TLS: secure, Connect: connect, HTTP2: c.HTTP2,

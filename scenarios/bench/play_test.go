@@ -267,7 +267,7 @@ func TestTLSOptions(t *testing.T) {
 					t.Errorf("the prober connects otherwise: %+v", p)
 				}
 			}
-			if c.o.Protocol != "" && !strings.HasPrefix(out.Page.TLS, "TLSv1.2,TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,2048,256") {
+			if c.o.Protocol != "" && !strings.HasPrefix(out.Page.TLS, "TLSv1.2,ECDHE-RSA-AES256-GCM-SHA384,2048,256") {
 				t.Errorf("TLS line %q", out.Page.TLS)
 			}
 		})

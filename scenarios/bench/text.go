@@ -17,22 +17,38 @@ import (
 
 // Head writes what ab writes before the load begins, with hachaos's own name.
 func Head(w io.Writer, c *Config, version string) {
-	through := ""
-	if c.Connect.Proxy != "" {
-		through = " [through " + c.Connect.Proxy + "]"
-	}
 	if c.HTML {
 		fmt.Fprintf(w, "<p>\n This is hachaos bench, version %s, with the flags and the output of ApacheBench 2.3<br>\n</p>\n<p>\n", version)
 		return
 	}
 	fmt.Fprintf(w, "This is hachaos bench, version %s, with the flags and the output of ApacheBench 2.3\n\n", version)
-	fmt.Fprintf(w, "Benchmarking %s%s (be patient)\n\n\n", c.Page.Host, through)
+	through, end := "", "..."
+	if c.Connect.Proxy != "" {
+		through = "[through " + c.Connect.Proxy + "] "
+	}
+	if c.beats() {
+		end = "\n"
+	}
+	fmt.Fprintf(w, "Benchmarking %s %s(be patient)%s", c.Page.Host, through, end)
+}
+
+// beats tells whether lines of progress come, as ab has it: not of few requests.
+func (c *Config) beats() bool {
+	return !c.Quiet && (c.Stream.Count == 0 || c.Stream.Count > quietUpTo)
 }
 
 // Text writes the outcome: ab's report, and below it what ab does not know.
 func (o *Outcome) Text(w io.Writer, c *Config, opts reports.TextOptions) error {
+	if !c.beats() {
+		if _, err := io.WriteString(w, "..done\n"); err != nil {
+			return err
+		}
+	}
 	if c.HTML {
 		return ab.HTML(w, o.Page, o.Figures)
+	}
+	if _, err := io.WriteString(w, "\n\n"); err != nil {
+		return err
 	}
 	if err := ab.Text(w, o.Page, o.Figures); err != nil {
 		return err

@@ -3,6 +3,8 @@ package bench
 import (
 	"crypto/tls"
 	"fmt"
+	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -17,10 +19,18 @@ var versions = map[string]uint16{
 
 // openSSLNames are OpenSSL's names of the cipher suites that Go has.
 var openSSLNames = map[string]uint16{
+	"RC4-SHA":                       tls.TLS_RSA_WITH_RC4_128_SHA,
+	"DES-CBC3-SHA":                  tls.TLS_RSA_WITH_3DES_EDE_CBC_SHA,
 	"AES128-SHA":                    tls.TLS_RSA_WITH_AES_128_CBC_SHA,
 	"AES256-SHA":                    tls.TLS_RSA_WITH_AES_256_CBC_SHA,
+	"AES128-SHA256":                 tls.TLS_RSA_WITH_AES_128_CBC_SHA256,
 	"AES128-GCM-SHA256":             tls.TLS_RSA_WITH_AES_128_GCM_SHA256,
 	"AES256-GCM-SHA384":             tls.TLS_RSA_WITH_AES_256_GCM_SHA384,
+	"ECDHE-ECDSA-RC4-SHA":           tls.TLS_ECDHE_ECDSA_WITH_RC4_128_SHA,
+	"ECDHE-RSA-RC4-SHA":             tls.TLS_ECDHE_RSA_WITH_RC4_128_SHA,
+	"ECDHE-RSA-DES-CBC3-SHA":        tls.TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA,
+	"ECDHE-ECDSA-AES128-SHA256":     tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256,
+	"ECDHE-RSA-AES128-SHA256":       tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256,
 	"ECDHE-ECDSA-AES128-SHA":        tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA,
 	"ECDHE-ECDSA-AES256-SHA":        tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA,
 	"ECDHE-RSA-AES128-SHA":          tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
@@ -35,7 +45,7 @@ var openSSLNames = map[string]uint16{
 
 func (o Options) tls() (loadgen.TLSOptions, error) {
 	t := loadgen.TLSOptions{
-		CA: o.CA, Insecure: o.Insecure, ServerName: o.SNI,
+		CA: o.CA, Insecure: o.Insecure, ServerName: orDefault(o.SNI, o.hostHeader()),
 		Cert: orDefault(o.Cert, o.CertFile), Key: o.Key,
 	}
 	if o.Protocol != "" && !strings.EqualFold(o.Protocol, "ALL") {
@@ -60,6 +70,22 @@ func (o Options) tls() (loadgen.TLSOptions, error) {
 	return t, err
 }
 
+// hostHeader is the name in the Host header that was given by hand, which ab asks
+// for over TLS too; "" if there is none, or it is an address.
+func (o Options) hostHeader() string {
+	for _, line := range o.Headers {
+		name, value, _ := strings.Cut(line, ":")
+		if !strings.EqualFold(strings.TrimSpace(name), "Host") {
+			continue
+		}
+		u := url.URL{Host: strings.TrimSpace(value)}
+		if _, err := netip.ParseAddr(u.Hostname()); err != nil {
+			return u.Hostname()
+		}
+	}
+	return ""
+}
+
 // cipher finds a suite by OpenSSL's name or by IANA's.
 func cipher(name string) (uint16, bool) {
 	if id, ok := openSSLNames[name]; ok {
@@ -81,8 +107,16 @@ func describeTLS(s *tls.ConnectionState) (protocol, key string) {
 	}
 	name := tls.CipherSuiteName(s.CipherSuite)
 	bits, server := 128, 0
-	if strings.Contains(name, "256_") || strings.Contains(name, "CHACHA20") {
+	switch {
+	case strings.Contains(name, "256_"), strings.Contains(name, "CHACHA20"):
 		bits = 256
+	case strings.Contains(name, "3DES"):
+		bits = 112 // that it is worth
+	}
+	for open, id := range openSSLNames {
+		if id == s.CipherSuite {
+			name = open
+		}
 	}
 	if len(s.PeerCertificates) > 0 {
 		server = keyBits(s.PeerCertificates[0].PublicKey)

@@ -9,10 +9,10 @@ import (
 	"github.com/hachaos/hachaos/loadgen"
 )
 
-// trace prints what -v asks for, as ab does: from 2 on the first request and
-// answers that are not 2xx, from 3 on every status, from 4 on every header.
+// trace prints what -v asks for, as ab does: from 2 on the first request, the
+// header of every answer and which are not 2xx, from 3 on every status.
 type trace struct {
-	level int
+	statuses bool
 
 	mu   sync.Mutex
 	w    io.Writer
@@ -29,11 +29,11 @@ func (t *trace) wire(sent bool, b []byte) {
 			t.sent = true
 			head, _, _ := bytes.Cut(b, []byte("\r\n\r\n"))
 			method, _, _ := bytes.Cut(head, []byte(" "))
-			fmt.Fprintf(t.w, "INFO: %s header == \n---\n%s\n\n---\n", method, head)
+			fmt.Fprintf(t.w, "INFO: %s header == \n---\n%s\r\n\r\n\n---\n", method, head)
 		}
 		return
 	}
-	if t.level >= 4 && bytes.HasPrefix(b, []byte("HTTP/")) {
+	if bytes.HasPrefix(b, []byte("HTTP/")) {
 		fmt.Fprintf(t.w, "LOG: header received:\n%s\n", b)
 	}
 }
@@ -45,10 +45,9 @@ func (t *trace) answer(r *loadgen.Result) {
 	switch {
 	case r.Status == 0:
 		fmt.Fprintf(t.w, "WARNING: no answer: %v\n", r.Err)
-	case t.level >= 3:
-		fmt.Fprintf(t.w, "LOG: Response code = %d\n", r.Status)
-	}
-	if r.Status > 0 && (r.Status < 200 || r.Status > 299) {
+	case r.Status < 200 || r.Status > 299:
 		fmt.Fprintf(t.w, "WARNING: Response code not 2xx (%d)\n", r.Status)
+	case t.statuses:
+		fmt.Fprintf(t.w, "LOG: Response code = %d\n", r.Status)
 	}
 }
