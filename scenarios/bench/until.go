@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -15,7 +16,8 @@ import (
 // then halves the gap, in ratio, until it is narrower than finest. The rate that
 // was kept is then played again, and steps down if it is missed, further each
 // time, until it was kept confirmations times in a row: near the limit chance
-// decides a single trial.
+// decides a single trial. The trial that found a rate is no evidence for it: it was
+// chosen because it was kept.
 const (
 	firstRate     = 100
 	finest        = 1.05
@@ -30,7 +32,8 @@ type Found struct {
 	Objective string
 	Rate      float64 // the highest that kept it, in requests per second; 0: none did
 	Missed    float64 // the lowest above it that did not; 0: none was seen
-	Kept      int     // trials at Rate that kept it, all of them
+	Kept      int     // trials at Rate after the one that found it: all kept it
+	Again     int     // rates that were played again, Rate the last of them
 	Saturated bool    // it was the generator that could not keep to Missed
 	Ended     bool    // a signal did
 	Trials    []Trial
@@ -69,9 +72,14 @@ func (p *Player) Search(ctx context.Context, c *Config, w io.Writer) (*Found, er
 	s := &search{w: w, found: Found{Objective: c.Until.Expr}}
 	s.play = func(ctx context.Context, rate float64) (*reports.Report, error) { return p.trial(ctx, c, rate) }
 	err := s.run(ctx)
-	s.found.Ended = ctx.Err() != nil
+	if s.found.Ended = ctx.Err() != nil; errors.Is(err, errEnded) {
+		err = nil
+	}
 	return &s.found, err
 }
+
+// errEnded says that a trial was ended early, and says nothing of its rate.
+var errEnded = errors.New("the search was ended")
 
 type search struct {
 	play  func(ctx context.Context, rate float64) (*reports.Report, error)
@@ -96,17 +104,22 @@ func (s *search) run(ctx context.Context) error {
 	for err == nil && kept > 0 && missed > kept*finest && s.more(ctx) {
 		middle := math.Sqrt(kept * missed)
 		var good bool
-		if good, err = s.try(ctx, middle); good {
+		switch good, err = s.try(ctx, middle); {
+		case err != nil:
+		case good:
 			kept = middle
-		} else {
+		default:
 			missed = middle
 		}
 	}
+	s.found.Rate, s.found.Missed = kept, missed
 	if err != nil || kept == 0 {
-		s.found.Missed = missed
 		return err
 	}
-	return s.confirm(ctx, kept, missed)
+	if err = s.confirm(ctx); s.found.Kept == 0 {
+		s.found.Rate = s.found.keptBefore() // the last step down was not played
+	}
+	return err
 }
 
 // bracket finds a rate that keeps the objective and one that does not; 0 if
@@ -116,7 +129,7 @@ func (s *search) bracket(ctx context.Context) (kept, missed float64, err error) 
 		good, err := s.try(ctx, rate)
 		switch {
 		case err != nil:
-			return 0, 0, err
+			return kept, missed, err
 		case good:
 			if kept = rate; missed > 0 {
 				return kept, missed, nil
@@ -133,23 +146,31 @@ func (s *search) bracket(ctx context.Context) (kept, missed float64, err error) 
 }
 
 // confirm plays the rate again until it was kept often enough.
-func (s *search) confirm(ctx context.Context, rate, missed float64) error {
-	times, step := 1, float64(finest)
-	for times < confirmations && s.more(ctx) {
-		good, err := s.try(ctx, rate)
+func (s *search) confirm(ctx context.Context) error {
+	f, step := &s.found, float64(finest)
+	for f.Again = 1; f.Kept < confirmations && s.more(ctx); {
+		good, err := s.try(ctx, f.Rate)
 		if err != nil {
 			return err
 		}
-		if times++; !good {
-			missed, rate, times = rate, rate/step, 0
+		if f.Kept++; !good {
+			f.Missed, f.Rate, f.Kept = f.Rate, f.Rate/step, 0
+			f.Again++
 			step *= step
 		}
 	}
-	if times > 0 {
-		s.found.Rate, s.found.Kept = rate, times
-	}
-	s.found.Missed = missed
 	return nil
+}
+
+// keptBefore is the highest rate below Missed that a trial kept; 0 if none did.
+func (f *Found) keptBefore() float64 {
+	rate := 0.0
+	for _, t := range f.Trials {
+		if t.Kept && (f.Missed == 0 || t.Rate < f.Missed) {
+			rate = max(rate, t.Rate)
+		}
+	}
+	return rate
 }
 
 func (s *search) more(ctx context.Context) bool {
@@ -162,7 +183,10 @@ func (s *search) try(ctx context.Context, rate float64) (bool, error) {
 	if err == nil {
 		s.found.last = report
 	}
-	if err != nil || ctx.Err() != nil {
+	if err == nil && ctx.Err() != nil {
+		err = errEnded
+	}
+	if err != nil {
 		return false, err
 	}
 	slo := report.SLOs[0]
@@ -211,8 +235,12 @@ func (f *Found) Report() *reports.Report {
 }
 
 // share is the lower bound of the share of trials that keep the objective, given
-// that all of Kept did: (1−confidence)^(1/Kept), from Clopper and Pearson.
-func (f *Found) share() float64 { return math.Pow(1-confidence, 1/float64(f.Kept)) }
+// that all of Kept did: α^(1/Kept), from Clopper and Pearson. Each rate that is
+// played again is another chance to be wrong: the n-th has α = (1−confidence)/2ⁿ,
+// of which all together have no more than 1−confidence (Bonferroni).
+func (f *Found) share() float64 {
+	return math.Pow((1-confidence)/math.Pow(2, float64(f.Again)), 1/float64(f.Kept))
+}
 
 // Text says what was found, and how sure it is.
 func (f *Found) Text(w io.Writer, _ reports.TextOptions) error {
@@ -230,8 +258,7 @@ func (f *Found) Text(w io.Writer, _ reports.TextOptions) error {
 			fmt.Fprintf(&b, " and missed at %s", units.FormatRate(f.Missed))
 		}
 		b.WriteString(".\n")
-		fmt.Fprintf(&b, "How sure: %d of %d trials there kept it, so at %.0f %% confidence at least %s of such trials do; %d rates were tried in all.\n",
-			f.Kept, f.Kept, 100*confidence, units.FormatPercent(f.share()), len(f.Trials))
+		f.sure(&b)
 	}
 	if f.Saturated {
 		b.WriteString("It was the generator that could not keep to the higher rate: the target's own limit may be higher. Give hachaos more processors than the target leaves it.\n")
@@ -241,4 +268,16 @@ func (f *Found) Text(w io.Writer, _ reports.TextOptions) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// sure says how far the rate can be trusted.
+func (f *Found) sure(b *strings.Builder) {
+	b.WriteString("How sure: ")
+	if f.Kept == 0 {
+		b.WriteString("not sure, that rate was not played again")
+	} else {
+		fmt.Fprintf(b, "played again, it was kept %d of %d times, so at %.0f %% confidence by at least %.0f %% of such trials",
+			f.Kept, f.Kept, 100*confidence, math.Floor(100*f.share()))
+	}
+	fmt.Fprintf(b, "; %d trials in all.\n", len(f.Trials))
 }
