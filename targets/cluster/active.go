@@ -77,7 +77,10 @@ func (a *active) look() {
 		takes := w.Slot > 0 && w.Ready && w.Ended == 0 && (w.Port != 0 || a.greet != nil)
 		switch m := a.known[e]; {
 		case takes && m == nil:
-			m = &member{entry: e, slot: w.Slot, life: w.Life, port: w.Port, foreign: a.exec}
+			m = &member{entry: e, slot: w.Slot, life: w.Life, port: w.Port}
+			if a.exec {
+				m.beside = a.page.Beside(e)
+			}
 			a.known[e] = m
 			a.reach(m)
 		case !takes && m != nil:

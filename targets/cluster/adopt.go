@@ -5,6 +5,7 @@ package cluster
 import (
 	"os"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -115,17 +116,20 @@ func (m *master) adoptWorker(s *slot, e *page.Entry) (*worker, error) {
 		m.wg.Go(func() { m.relay(o, w) })
 	}
 	m.awaitEnd(w)
-	exec := len(m.Config.Exec) > 0
+	var beside *atomic.Int64
+	if len(m.Config.Exec) > 0 {
+		beside = m.page.Beside(e)
+	}
 	switch {
 	case m.Config.Dispatch == "handoff":
 		if w.member = m.reached[e]; w.member != nil && p.Ready { // else it cannot be given anything before it has dialled
 			m.becameReady(w, 0)
 		}
 	case p.Ready:
-		w.member = &member{entry: e, slot: s.number, foreign: exec}
+		w.member = &member{entry: e, slot: s.number, beside: beside}
 		m.becameReady(w, p.Port)
-	case exec:
-		w.member = &member{entry: e, slot: s.number, foreign: true}
+	case beside != nil:
+		w.member = &member{entry: e, slot: s.number, beside: beside}
 		m.wg.Go(func() { m.awaitProgram(w, p.Port) })
 	}
 	return w, nil

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/hachaos/hachaos/loadgen/clock"
+	"github.com/hachaos/hachaos/targets/page"
+	"github.com/hachaos/hachaos/targets/proc"
 )
 
 const (
@@ -228,6 +230,11 @@ func (m *master) status() Status {
 		PID: os.Getpid(), Address: m.address, TLS: m.Config.TLS != nil, Admin: m.admin.address(), Dispatch: m.Config.Dispatch, Generation: m.generation,
 		Reloading: m.reloads.running, Stopping: m.stopping, Ready: m.countReady(), Queued: m.dispatch.queued(), Queries: m.broadcasts.queries,
 	}
+	all := m.page.Processes()
+	of := map[proc.ID]page.Process{}
+	for _, p := range all {
+		of[p.ID] = p
+	}
 	for _, slot := range m.slots {
 		ws := WorkerStatus{Slot: slot.number, State: Ended, Restarts: slot.restarts}
 		w := slot.current
@@ -235,7 +242,7 @@ func (m *master) status() Status {
 			w = slot.next
 		}
 		if w != nil {
-			p := w.entry.Process()
+			p := of[w.ID()]
 			ws.PID, ws.State, ws.Started, ws.UptimeS = w.PID(), w.state, w.began, clock.Since(w.began).Seconds()
 			ws.Generation, ws.Ready, ws.InFlight, ws.Requests, ws.Errors = w.generation, w.state == Serving, p.InFlight, p.Served, p.Errors
 			ws.CPU, ws.Memory = w.usage.share, w.usage.memory
@@ -246,7 +253,7 @@ func (m *master) status() Status {
 		}
 		s.Workers = append(s.Workers, ws)
 	}
-	for _, p := range m.page.Processes() {
+	for _, p := range all {
 		if p.Slot > 0 {
 			s.Processes = append(s.Processes, ProcessStatus{PID: p.ID.PID, Slot: p.Slot, Started: p.Started, Ended: p.Ended, Requests: p.Served})
 		}

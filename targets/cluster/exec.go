@@ -111,7 +111,7 @@ func (m *master) terminate(w *worker) {
 	defer over.Stop()
 	tick := time.NewTicker(connectEvery)
 	defer tick.Stop()
-	for w.entry.InFlight.Load() > 0 {
+	for m.page.InFlight(w.entry) > 0 {
 		select {
 		case <-tick.C:
 			continue
@@ -127,14 +127,14 @@ func (m *master) terminate(w *worker) {
 
 // took counts that a program has one more request, or one less.
 func (m *member) took(n int64) {
-	if m.foreign {
-		m.entry.InFlight.Add(n)
+	if m.beside != nil {
+		m.beside.Add(n)
 	}
 }
 
 // gave counts an answer of a program.
 func (m *member) gave(status int) {
-	if m.foreign {
+	if m.beside != nil {
 		m.entry.Served.Add(1)
 		if status >= http.StatusInternalServerError {
 			m.entry.Errors.Add(1)

@@ -5,6 +5,7 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"slices"
@@ -14,6 +15,35 @@ import (
 
 	"github.com/hachaos/hachaos/reports/units"
 )
+
+// programArg tells this test binary that it is another program, which ends at
+// once when it is told to.
+const programArg = "program"
+
+// programMain answers, but for /hold, which it answers never.
+func programMain() {
+	err := http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/hold" {
+			<-r.Context().Done()
+		}
+		fmt.Fprintln(w, "done")
+	}))
+	fmt.Fprintln(os.Stderr, "program:", err)
+	os.Exit(1)
+}
+
+// program is a configuration whose workers are another program.
+func program(t *testing.T, workers int, standby string) Config {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conf := config(workers, "proxy", 0)
+	conf.Exec, conf.Standby = []string{self, programArg}, standby
+	conf.KillTimeout = units.Duration(time.Hour) // who waits for that waits for ever
+	return conf
+}
 
 // node is a configuration whose workers are Node.js servers.
 func node(t *testing.T, workers int, dispatch string) Config {

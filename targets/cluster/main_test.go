@@ -29,6 +29,8 @@ const masterVar = "CLUSTER_TEST_MASTER"
 
 func TestMain(m *testing.M) {
 	switch {
+	case len(os.Args) > 1 && os.Args[1] == programArg:
+		programMain()
 	case os.Getenv(workerVar) != "":
 		workerMain()
 	case os.Getenv(standbyVar) != "":

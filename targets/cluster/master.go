@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/hachaos/hachaos/loadgen/clock"
@@ -80,10 +81,10 @@ type member struct {
 	wire  *wire
 	entry *page.Entry
 
-	slot    int
-	life    int  // known where a standby has found it
-	port    int  // that it listens on: proxy's
-	foreign bool // another program, which counts nothing itself
+	slot   int
+	life   int           // known where a standby has found it
+	port   int           // that it listens on: proxy's
+	beside *atomic.Int64 // counts what another program has in flight, which counts nothing itself; nil: it does
 
 	// What follows is handoff's.
 	hand    *wire // over which connections are handed to it; nil: it cannot be reached

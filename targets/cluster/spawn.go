@@ -79,7 +79,7 @@ func (m *master) spawn(s *slot) (*worker, error) {
 	w.timer = time.AfterFunc(m.Config.ReadyTimeout.Std(), func() { m.post(func() { m.tooLate(w) }) })
 	if len(config.Exec) > 0 {
 		entry.SetPort(config.Port) // also before it is ready, for the next master
-		w.member = &member{entry: entry, slot: s.number, port: config.Port, foreign: true}
+		w.member = &member{entry: entry, slot: s.number, port: config.Port, beside: m.page.Beside(entry)}
 		m.wg.Go(func() { m.awaitProgram(w, config.Port) })
 	}
 	m.wg.Go(func() { m.relay(out, w) })

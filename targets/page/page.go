@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -28,7 +29,7 @@ const capacity = 4096
 
 // entrySize is a multiple of two cache lines, so that no two processes write to
 // the same one, nor to one that the processor fetches along with it.
-const entrySize = 256
+const entrySize = 384
 
 // Entry is what one process counts. All of it may be read and written by
 // several processes at once.
@@ -42,7 +43,7 @@ type Entry struct {
 	restarts       atomic.Int64
 
 	Served   atomic.Int64 // requests of the application that were answered
-	InFlight atomic.Int64 // requests of the application that are being worked on
+	InFlight atomic.Int64 // requests of the application that are being worked on, see Beside
 	Busy     atomic.Int64 // processor tokens in use
 	Errors   atomic.Int64 // answers of the application with a status of 500 or more
 	Conns    atomic.Int64 // connections that clients have open
@@ -50,13 +51,14 @@ type Entry struct {
 	port     atomic.Int64
 	Resent   atomic.Int64 // requests that a proxy sent to another worker, because this one failed
 	Retries  Retries      // of what depends on others
+	beside   [seats]atomic.Int64
 	_        [4]int64
 }
 
 var _ [entrySize]byte = [unsafe.Sizeof(Entry{})]byte{}
 
 // size of the file, in bytes. Most of it is never written, and takes no room.
-const size = capacity*entrySize + shards*int(unsafe.Sizeof(Requests{}))
+const size = capacity*entrySize + shards*int(unsafe.Sizeof(Requests{})) + seats*int(unsafe.Sizeof(seat{}))
 
 // Page is a mapped page.
 type Page struct {
@@ -64,6 +66,9 @@ type Page struct {
 	memory   []byte
 	entries  []Entry
 	requests []Requests
+	seats    []seat
+	sit      sync.Once
+	seat     int // this process's; -1: there was none
 	next     int
 }
 
@@ -130,7 +135,8 @@ func Map(f *os.File) (*Page, error) {
 	}
 	entries := unsafe.Slice((*Entry)(unsafe.Pointer(unsafe.SliceData(memory))), capacity)
 	requests := unsafe.Slice((*Requests)(unsafe.Pointer(&memory[capacity*entrySize])), shards)
-	return &Page{file: f, memory: memory, entries: entries, requests: requests}, nil
+	taken := unsafe.Slice((*seat)(unsafe.Pointer(&memory[size-seats*int(unsafe.Sizeof(seat{}))])), seats)
+	return &Page{file: f, memory: memory, entries: entries, requests: requests, seats: taken}, nil
 }
 
 // File is the page's file, to be inherited by a process that maps it.
@@ -160,6 +166,9 @@ func (p *Page) Add(slot, life, generation, restarts int) (index int, e *Entry) {
 		counter.Store(0)
 	}
 	e.Retries.reset()
+	for i := range e.beside {
+		e.beside[i].Store(0)
+	}
 	for i := range e.offers {
 		e.offers[i].Store(0)
 	}
@@ -208,17 +217,20 @@ func (p *Page) Entry(index int) (*Entry, error) {
 // started.
 func (p *Page) Processes() []Process {
 	var all []Process
+	lives := remembered()
 	for i := range p.entries {
 		if e := &p.entries[i]; e.pid.Load() != 0 {
-			all = append(all, e.Process())
+			all = append(all, e.process(e.inFlight(lives, p.seats)))
 		}
 	}
 	slices.SortStableFunc(all, func(a, b Process) int { return cmp.Compare(a.Started, b.Started) })
 	return all
 }
 
-// Process reads an entry.
-func (e *Entry) Process() Process {
+// Process reads an entry, without what others count beside it.
+func (e *Entry) Process() Process { return e.process(e.InFlight.Load()) }
+
+func (e *Entry) process(inFlight int64) Process {
 	p := Process{
 		ID:         proc.ID{PID: int(e.pid.Load()), Started: e.born.Load()},
 		Slot:       int(e.slot.Load()),
@@ -230,7 +242,7 @@ func (e *Entry) Process() Process {
 		Ended:      clock.Time(e.ended.Load()),
 		Ready:      e.ready.Load() != 0,
 		Served:     e.Served.Load(),
-		InFlight:   e.InFlight.Load(),
+		InFlight:   inFlight,
 		Conns:      e.Conns.Load(),
 		Errors:     e.Errors.Load(),
 		Resent:     e.Resent.Load(),

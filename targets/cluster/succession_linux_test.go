@@ -1,0 +1,176 @@
+package cluster
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/hachaos/hachaos/targets/proc"
+)
+
+// holds are requests that are not answered.
+type holds []net.Conn
+
+// hold sends n requests that are not answered, and waits until the cluster works
+// on so many.
+func (f *fixture) hold(h *holds, n int) {
+	f.t.Helper()
+	for range n {
+		conn := f.dial()
+		f.t.Cleanup(func() { conn.Close() })
+		if _, err := fmt.Fprint(conn, "GET /hold HTTP/1.1\r\nHost: test\r\n\r\n"); err != nil {
+			f.t.Fatal(err)
+		}
+		*h = append(*h, conn)
+	}
+	f.awaitInFlight(h)
+}
+
+// awaitInFlight waits until the workers have the requests in flight whose
+// clients are not told otherwise.
+func (f *fixture) awaitInFlight(h *holds) {
+	f.t.Helper()
+	n := 0
+	f.await("the requests in flight", func(s Status) bool {
+		*h = slices.DeleteFunc(*h, ended)
+		n = 0
+		for _, w := range s.Workers {
+			n += int(w.InFlight)
+		}
+		return n == len(*h)
+	})
+	f.t.Logf("%d requests are in flight", n)
+}
+
+// release lets the clients go.
+func (f *fixture) release(h *holds) {
+	f.t.Helper()
+	for _, conn := range *h {
+		conn.Close()
+	}
+	*h = nil
+	f.awaitInFlight(h)
+}
+
+// replaced reloads, for which nobody has to wait.
+func (f *fixture) replaced() {
+	f.t.Helper()
+	ctx, cancel := timeout()
+	defer cancel()
+	if err := f.Reload(ctx); err != nil {
+		f.t.Error(err)
+	}
+}
+
+// kill kills a master.
+func (f *fixture) kill(pid int) {
+	f.t.Helper()
+	f.signal(proc.ID{PID: pid, Started: started(f.t, pid)}, "SIGKILL")
+}
+
+// What a master was waiting for when it was killed nobody waits for.
+func TestRequestsInFlightEndWithTheirMaster(t *testing.T) {
+	t.Parallel()
+	f := start(t, masterOptions{Config: program(t, 2, "passive")})
+	masters := []int{f.process.PID()}
+	for n := range 3 {
+		f.awaitStandby(n + 1)
+		var h holds
+		f.hold(&h, 3)
+		f.kill(masters[n])
+		masters = append(masters, f.awaitMaster(2, masters...).PID)
+		f.awaitInFlight(&h)
+		if len(h) != 0 {
+			t.Errorf("%d requests outlived their master", len(h))
+		}
+	}
+	f.replaced()
+	f.end()
+}
+
+// Of two masters that accept side by side each counts what it has.
+func TestRequestsInFlightOfTwoMasters(t *testing.T) {
+	for _, dies := range []string{"the master", "the standby"} {
+		t.Run(dies, func(t *testing.T) {
+			t.Parallel()
+			f := start(t, masterOptions{Config: program(t, 2, "active")})
+			f.awaitStandby(1)
+			standby := f.standby()
+			var h holds
+			f.freeze(standby)
+			f.hold(&h, 3) // by the master
+			f.signal(standby, "SIGCONT")
+			if dies == "the master" {
+				f.freeze(f.process.ID()) // it is killed for that
+				for range 2 {
+					conn := f.dial()
+					defer conn.Close()
+					if _, err := fmt.Fprint(conn, "GET /hold HTTP/1.1\r\nHost: test\r\n\r\n"); err != nil {
+						t.Fatal(err)
+					}
+					h = append(h, conn)
+				}
+				f.awaitMaster(2, f.process.PID())
+				f.awaitInFlight(&h)
+				if len(h) != 2 {
+					t.Errorf("%d requests outlived the master", len(h))
+				}
+			} else {
+				f.hold(&h, 16) // by either
+				f.signal(standby, "SIGKILL")
+				f.awaitStandby(2)
+				f.awaitInFlight(&h)
+				if len(h) < 3 {
+					t.Errorf("%d requests outlived the standby", len(h))
+				}
+			}
+			f.release(&h)
+			f.replaced()
+			f.end()
+		})
+	}
+}
+
+// A master that has handed the cluster over counts what it owes, as long as it
+// lives.
+func TestRequestsInFlightInAnUpgrade(t *testing.T) {
+	t.Parallel()
+	f := start(t, masterOptions{Config: program(t, 2, "none")})
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := timeout()
+	defer cancel()
+	var h holds
+	f.hold(&h, 3)
+	first := f.process.PID()
+	if err := f.Upgrade(ctx, self); err != nil {
+		t.Fatal(err)
+	}
+	second := f.awaitMaster(2, first).PID
+	f.freeze(f.process.ID()) // it may still accept what came before
+	f.hold(&h, 2)
+	if len(h) != 5 {
+		t.Errorf("after the upgrade %d requests are in flight", len(h))
+	}
+	f.kill(first)
+	<-f.process.Done()
+	f.awaitInFlight(&h)
+	if len(h) != 2 {
+		t.Errorf("%d requests outlived the first master", len(h))
+	}
+	if err := f.Upgrade(ctx, self); err != nil {
+		t.Fatal(err)
+	}
+	f.awaitMaster(2, first, second)
+	f.awaitInFlight(&h)
+	if len(h) != 2 {
+		t.Errorf("after the second upgrade %d requests are in flight", len(h))
+	}
+	f.release(&h)
+	f.replaced()
+	f.end()
+}
