@@ -28,12 +28,18 @@ type active struct {
 	wg     sync.WaitGroup
 
 	mu    sync.Mutex
-	known map[*page.Entry]*member
+	known map[*page.Entry]*followed
+}
+
+// followed is a worker for as long as it lives: one that rests comes back.
+type followed struct {
+	*member
+	away bool
 }
 
 // newActive begins to accept.
 func (s *standbyProcess) newActive() (*active, error) {
-	a := &active{page: s.estate.page, exec: len(s.Config.Exec) > 0, known: map[*page.Entry]*member{}}
+	a := &active{page: s.estate.page, exec: len(s.Config.Exec) > 0, known: map[*page.Entry]*followed{}}
 	if s.Config.Dispatch == "handoff" {
 		h, err := newHandoff(s.estate.ln, s.Config, s.Second, s.log)
 		if err != nil {
@@ -74,18 +80,25 @@ func (a *active) look() {
 	defer a.mu.Unlock()
 	for _, e := range a.page.Resume() {
 		w := e.Process()
-		takes := w.Slot > 0 && w.Ready && w.Ended == 0 && (w.Port != 0 || a.greet != nil)
-		switch m := a.known[e]; {
-		case takes && m == nil:
-			m = &member{entry: e, slot: w.Slot, life: w.Life, port: w.Port}
+		there := w.Slot > 0 && w.Ended == 0
+		takes := there && w.Ready && (w.Port != 0 || a.greet != nil)
+		switch f := a.known[e]; {
+		case takes && f == nil:
+			m := &member{entry: e, slot: w.Slot, life: w.Life, port: w.Port}
 			if a.exec {
 				m.beside = a.page.Beside(e)
 			}
-			a.known[e] = m
+			a.known[e] = &followed{member: m}
 			a.reach(m)
-		case !takes && m != nil:
+		case takes && f.away:
+			f.away = false
+			a.dispatch.join(f.member)
+		case !takes && f != nil && !f.away:
+			f.away = true
+			a.dispatch.leave(f.member)
+		}
+		if !there {
 			delete(a.known, e)
-			a.dispatch.leave(m)
 		}
 	}
 }
@@ -104,7 +117,7 @@ func (a *active) reach(m *member) {
 	a.dispatch.(*handoff).attend(m, w, func() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		if a.known[m.entry] == m {
+		if f := a.known[m.entry]; f != nil && f.member == m {
 			delete(a.known, m.entry) // if it is there still, it is tried again
 		}
 	})
@@ -131,14 +144,20 @@ func (a *active) yield() {
 	a.wg.Wait()
 }
 
-// reached returns the workers that can be handed connections already.
+// reached returns the workers to which it has wires of its own, whether they have
+// said hello yet or not: a worker that were known twice would be handed twice as
+// much, also while it rests.
 func (a *active) reached() map[*page.Entry]*member {
 	if a.greet == nil {
 		return nil
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.dispatch.(*handoff).reached(a.known)
+	reached := map[*page.Entry]*member{}
+	for e, f := range a.known {
+		reached[e] = f.member
+	}
+	return reached
 }
 
 // forget lets go of the workers that were found in the page, but for those that
@@ -147,22 +166,28 @@ func (a *active) forget() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.greet == nil {
-		for _, m := range a.known {
-			a.dispatch.leave(m)
+		for _, f := range a.known {
+			a.dispatch.leave(f.member)
 		}
 	}
 	clear(a.known)
 }
 
 // end answers what is owed, or hands it over, and ends the dispatcher. Where the
-// cluster goes on nobody is turned away.
-func (a *active) end(patience time.Duration, goesOn bool) {
+// cluster goes on nobody is turned away: connections that have reached no worker
+// are given back to the master.
+func (a *active) end(patience time.Duration, goesOn bool, back *wire) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if goesOn {
-		a.dispatch.(interface{ pass(context.Context) }).pass(ctx)
-	} else {
+	h, lines := a.dispatch.(*handoff)
+	switch {
+	case !goesOn:
 		a.dispatch.drain(ctx)
+	case lines:
+		until, _ := ctx.Deadline()
+		h.surrender(ctx, func(fd int) error { return back.push(frame{kind: handed}, fd, until) })
+	default:
+		a.dispatch.(*proxy).pass(ctx)
 	}
 	a.yield()
 	a.dispatch.close()

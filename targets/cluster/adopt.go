@@ -62,6 +62,9 @@ func (m *master) adopt() {
 		}
 		if p.Slot > len(m.slots) {
 			if p.Ended == 0 {
+				if known := m.reached[e]; known != nil {
+					m.dispatch.leave(known)
+				}
 				m.sendAway(e)
 			}
 			continue
@@ -122,8 +125,12 @@ func (m *master) adoptWorker(s *slot, e *page.Entry) (*worker, error) {
 	}
 	switch {
 	case m.Config.Dispatch == "handoff":
-		if w.member = m.reached[e]; w.member != nil && p.Ready { // else it cannot be given anything before it has dialled
+		switch w.member = m.reached[e]; { // one that is not cannot be given anything before it has dialled
+		case w.member == nil:
+		case p.Ready:
 			m.becameReady(w, 0)
+		default:
+			m.dispatch.leave(w.member)
 		}
 	case p.Ready:
 		w.member = &member{entry: e, slot: s.number, beside: beside}

@@ -3,16 +3,16 @@
 package cluster
 
 import (
-	"maps"
 	"os"
 	"slices"
 
-	"github.com/hachaos/hachaos/targets/page"
 	"golang.org/x/sys/unix"
 )
 
 // attend hands connections to a worker over a wire of its own, which it owns, from
-// when the worker says hello over it until it ends, when over is called.
+// when the worker says hello over it until it ends, when over is called. The worker
+// may have come to hear of this process in another way by then, and be handed them
+// so.
 func (h *handoff) attend(m *member, w *wire, over func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -21,35 +21,34 @@ func (h *handoff) attend(m *member, w *wire, over func()) {
 		return
 	}
 	h.hands = append(h.hands, w)
+	h.members = append(h.members, m)
 	h.wg.Go(func() {
 		_ = w.hear(func(f frame, _ int) error { // it ends when the worker does
 			switch f.kind {
 			case hello:
 				h.mu.Lock()
-				m.hand = w
+				if m.hand == nil {
+					m.hand = w
+				}
+				h.dispatch()
 				h.mu.Unlock()
-				h.join(m)
 			case taken, dropped:
 				h.said(m, f)
 			}
 			return nil
 		})
-		h.gone(m)
+		h.mu.Lock()
+		reached := m.hand == nil || m.hand == w // by no other wire
+		h.mu.Unlock()
+		if reached {
+			h.gone(m)
+		}
 		over()
 		w.close()
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.hands = slices.DeleteFunc(h.hands, func(o *wire) bool { return o == w })
 	})
-}
-
-// reached returns those of the members that have said hello.
-func (h *handoff) reached(members map[*page.Entry]*member) map[*page.Entry]*member {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	found := maps.Clone(members)
-	maps.DeleteFunc(found, func(_ *page.Entry, m *member) bool { return !slices.Contains(h.members, m) })
-	return found
 }
 
 // present passes the end of a standby's wire on to a worker.

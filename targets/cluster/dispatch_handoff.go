@@ -334,14 +334,6 @@ func (h *handoff) drain(ctx context.Context) {
 	}
 }
 
-// pass is drain where another master accepts on.
-func (h *handoff) pass(ctx context.Context) {
-	h.mu.Lock()
-	h.reject = false
-	h.mu.Unlock()
-	h.drain(ctx)
-}
-
 // surrender gives all that has reached no worker to another process, and returns
 // when workers have taken the rest, or ctx ends.
 func (h *handoff) surrender(ctx context.Context, give func(fd int) error) {

@@ -26,7 +26,7 @@ type estate struct {
 	admin     net.Listener            // nil: none
 	ln        *net.TCPListener        // for clients; nil with reuseport
 	begun     dispatcher              // that accepts already; nil: there is none
-	reached   map[*page.Entry]*member // to whom it hands connections already
+	reached   map[*page.Entry]*member // to whom it has wires already
 	listeners []*slotListener         // reuseport's
 	second    bool                    // this master offers as the second one: see newHandoff
 	secrets   secrets

@@ -56,6 +56,7 @@ type standby struct {
 	slots    []int         // of the listeners that it has
 	standing chan struct{} // closed when it has all that it needs
 	took     chan struct{} // closed when it is master
+	silent   chan struct{} // closed when all that it said has been heard
 }
 
 // keepStandby has a standby at all times, until alone is closed or loop ends, and
@@ -125,8 +126,11 @@ func (m *master) startStandby(command, workers []string) (s *standby, err error)
 		ours.close()
 		return nil, err
 	}
-	s = &standby{Process: p, wire: ours, slots: w.Slots, standing: make(chan struct{}), took: make(chan struct{})}
-	m.wg.Go(func() { m.hear(s) })
+	s = &standby{Process: p, wire: ours, slots: w.Slots, standing: make(chan struct{}), took: make(chan struct{}), silent: make(chan struct{})}
+	m.wg.Go(func() {
+		defer close(s.silent)
+		m.hear(s)
+	})
 	return s, nil
 }
 
@@ -139,6 +143,14 @@ func (m *master) hear(s *standby) {
 			close(s.standing)
 		case took:
 			close(s.took)
+		case handed: // back, since it retires
+			switch h, ok := m.dispatch.(*handoff); {
+			case fd < 0:
+			case ok:
+				h.arrive(fd)
+			default:
+				unix.Close(fd)
+			}
 		case introduce:
 			if fd >= 0 && !m.ask(func() { m.present(int(f.x), int(f.n), fd) }) {
 				unix.Close(fd)
@@ -219,6 +231,8 @@ func (m *master) dismiss(s *standby, goesOn bool) {
 	case <-ctx.Done():
 		s.Kill() // lest it takes over
 	}
+	s.wire.deadline(time.Now().Add(standTimeout)) // somebody else may hold its end open
+	<-s.silent
 	s.wire.close()
 }
 

@@ -45,7 +45,7 @@ func RunStandby(ctx context.Context, log *slog.Logger) error {
 	why, err := s.await()
 	if err != nil || why == "" {
 		if s.active != nil {
-			s.active.end(passGrace+c.Config.KillTimeout.Std(), s.goesOn)
+			s.active.end(passGrace+c.Config.KillTimeout.Std(), s.goesOn, s.wire)
 		}
 		return err
 	}

@@ -47,7 +47,7 @@ const (
 	take                     // be master, of x slots
 )
 
-// From standby to master.
+// From standby to master, which gets handed as well.
 const (
 	standing  kind = iota + 301 // it has all that it needs
 	took                        // it is master
