@@ -4,6 +4,7 @@ package cluster
 
 import (
 	"context"
+	"syscall"
 	"time"
 )
 
@@ -14,7 +15,7 @@ func (m *master) stop() {
 	case m.stopping:
 		return
 	case m.ceding: // the listener is another master's
-		m.passOn = true
+		m.owed = append(m.owed, syscall.SIGTERM)
 		return
 	}
 	m.stopping = true

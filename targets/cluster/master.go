@@ -35,13 +35,16 @@ type master struct {
 	living     map[*worker]struct{} // processes that have not been reaped
 	generation int
 	stopping   bool
-	yielding   bool          // to another master
-	ceding     bool          // there is no way back
-	yielded    bool          // the other one has it
-	passOn     bool          // it is to stop at once
-	alone      chan struct{} // closed when there is to be no standby
-	bereft     chan struct{} // closed when there is none any more
-	heir       *standby      // that was told last that this master is there; nil: none was
+	yielding   bool            // to another master
+	ceding     bool            // there is no way back
+	yielded    bool            // the other one has it
+	end        <-chan struct{} // closed when it is to stop; nil once it knows
+	owed       []os.Signal     // that came while there was no way back
+	successor  *proc.Process   // once it has yielded
+	farewell   func()          // not nil: the last that it does
+	alone      chan struct{}   // closed when there is to be no standby
+	bereft     chan struct{}   // closed when there is none any more
+	heir       *standby        // that was told last that this master is there; nil: none was
 	failure    error
 	watchers   map[*watcher]struct{}
 	reloads    reloads
@@ -181,6 +184,7 @@ func (m *master) run(ctx context.Context, signals <-chan os.Signal) error {
 	}
 	err := m.loop(ctx, signals)
 	if m.yielded {
+		m.farewell = m.passOnAll(signals)
 		owed, cancel := context.WithTimeout(context.Background(), passGrace+m.Config.KillTimeout.Std())
 		defer cancel()
 		if p, ok := m.dispatch.(*proxy); ok {
@@ -239,14 +243,14 @@ func (m *master) loop(ctx context.Context, signals <-chan os.Signal) error {
 		m.wg.Go(func() { m.broadcast(background, m.users()) })
 	}
 	defer close(m.done)
-	end := ctx.Done()
+	m.end = ctx.Done()
 	for !m.yielded && (!m.stopping || len(m.living) > 0) {
 		select {
 		case f := <-m.posts:
 			f()
-		case <-end:
+		case <-m.end:
 			m.stop()
-			end = nil
+			m.end = nil
 		case sig := <-signals:
 			m.obey(sig)
 		}
@@ -325,6 +329,9 @@ func (m *master) close() {
 	m.dispatch.close()
 	m.wg.Wait()
 	m.estate.close()
+	if m.farewell != nil {
+		m.farewell()
+	}
 }
 
 // killAll ends the workers of a master that could not start.

@@ -174,3 +174,35 @@ func TestRequestsInFlightInAnUpgrade(t *testing.T) {
 	f.replaced()
 	f.end()
 }
+
+// Who stops a master that has handed the cluster over stops the cluster.
+func TestStopOfAMasterThatOwes(t *testing.T) {
+	for _, name := range []string{"SIGTERM", "SIGHUP", "SIGINT"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := start(t, masterOptions{Config: program(t, 1, "none")})
+			self, err := os.Executable()
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := timeout()
+			defer cancel()
+			var h holds
+			f.hold(&h, 1) // it owes an answer as long as the test wants
+			if err := f.Upgrade(ctx, self); err != nil {
+				t.Fatal(err)
+			}
+			f.awaitMaster(1, f.process.PID())
+			f.signal(f.process.ID(), name)
+			f.await("the stop", func(s Status) bool { return s.Stopping })
+			h[0].Close()
+			f.awaitNoProcess()
+			if x := f.process.Exit(); x.Failed() {
+				t.Errorf("the old master %s", x)
+			}
+			if _, err := os.Stat(f.Dir); !os.IsNotExist(err) {
+				t.Errorf("the control directory is left: %v", err)
+			}
+		})
+	}
+}

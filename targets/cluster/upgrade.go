@@ -124,16 +124,8 @@ func (m *master) handOverTo(command, workers []string, alone <-chan struct{}) (e
 	case <-s.Done():
 		return fmt.Errorf("the new master ended at once: %s; the workers have no master", s.Exit())
 	}
-	if m.passOn {
-		ctx, cancel := context.WithTimeout(context.Background(), passOnTimeout)
-		defer cancel()
-		_ = Client{m.Dir}.Stop(ctx) // it was told, which is enough
-	}
 	return nil
 }
-
-// passOnTimeout bounds how long a master sees to it that its successor stops.
-const passOnTimeout = time.Second
 
 // cede makes a standby master. It is the last that loop does.
 func (m *master) cede(s *standby) {
@@ -141,7 +133,7 @@ func (m *master) cede(s *standby) {
 	m.control.Close() // who comes from now on waits for the other master
 	m.workers.Close()
 	_ = s.wire.push(frame{kind: take, x: uint32(len(m.slots))}, -1, time.Now().Add(standTimeout)) // if that fails it ends, or is ended
-	m.yielded = true
+	m.yielded, m.successor = true, s.Process
 	m.announce("process %d is to be master", s.PID())
 }
 
