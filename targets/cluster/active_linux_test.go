@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"errors"
 	"io"
 	"log/slog"
 	"os"
@@ -242,4 +243,18 @@ func TestRetiringStandbyGivesBackWhoIsSilent(t *testing.T) {
 	back.close()
 	<-silent
 	ours.close()
+}
+
+// A worker that was taken over cannot be told anything before it has dialled.
+func TestExitBeforeTheWorkerDials(t *testing.T) {
+	b := newBench(t)
+	a, _ := newBeside(b)
+	b.self()
+	a.look()
+	m := b.heir(a)
+	m.adopt()
+	go func() { (<-m.posts)() }()
+	if err := m.exit(1, 3); !errors.Is(err, os.ErrProcessDone) {
+		t.Errorf("a worker without a wire was told to exit: %v", err)
+	}
 }

@@ -128,7 +128,7 @@ func (m *master) exit(slot, code int) (err error) {
 			err = errors.New("exit: only the reference application can be told to exit (kill ends other programs)")
 			return
 		}
-		if w == nil || w.member == nil {
+		if w == nil || w.member == nil || w.member.wire == nil {
 			err = fmt.Errorf("exit: worker %d has no process that can be told: %w", slot, os.ErrProcessDone)
 			return
 		}
