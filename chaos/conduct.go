@@ -147,11 +147,7 @@ func (c *conductor) playLasting(ctx, injecting context.Context, e Event, shot Sh
 	if injected == nil {
 		e.State = Done
 		c.observe(e)
-		if d := shot.Fault.For.Std(); d > 0 {
-			clock.SleepUntil(ctx, c.Epoch.Add(e.Start+d))
-		} else {
-			<-ctx.Done()
-		}
+		e.Ended = c.last(ctx, e.Start, shot.Fault.For.Std(), in)
 	}
 	// Half an injection is undone like a whole one.
 	undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), revertTimeout)
@@ -167,6 +163,36 @@ func (c *conductor) playLasting(ctx, injecting context.Context, e Event, shot Sh
 		return
 	}
 	c.finish(e, shot, cmp.Or(injected, reverted))
+}
+
+// endedEvery is the time between two looks whether what a fault struck has ended.
+const endedEvery = 20 * time.Millisecond
+
+// last lets a fault be in force for its time, if it has one, or until ctx ends, or
+// until there is nothing left that it could act on, which it then tells.
+func (c *conductor) last(ctx context.Context, start, length time.Duration, in *injection) bool {
+	ctx, over := context.WithCancel(ctx)
+	defer over()
+	var wg sync.WaitGroup
+	ended := false
+	if in.ended != nil {
+		wg.Go(func() {
+			for clock.SleepUntil(ctx, clock.Now().Add(endedEvery)) {
+				if in.ended() {
+					ended = true
+					over()
+				}
+			}
+		})
+	}
+	if length > 0 {
+		clock.SleepUntil(ctx, c.Epoch.Add(start+length))
+	} else {
+		<-ctx.Done()
+	}
+	over()
+	wg.Wait()
+	return ended
 }
 
 // finish notes how a shot ended, and ends the whole if it failed.

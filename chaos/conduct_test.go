@@ -222,8 +222,28 @@ func TestPauseIsRevertedWhenTheRunEnds(t *testing.T) {
 	if got := fmt.Sprint(j.lines); got != "[open freeze#1 close freeze#1]" {
 		t.Errorf("journal %s", got)
 	}
-	if e := events[0]; !e.Lasting || e.State != Done || e.End <= e.Start || len(states) != 2 {
+	if e := events[0]; !e.Lasting || e.Ended || e.State != Done || e.End <= e.Start || len(states) != 2 {
 		t.Errorf("event %+v, observed as %v", e, states)
+	}
+}
+
+// Who watches over a process that hangs kills it: then nothing hangs any more.
+func TestPauseIsOverWhenItsVictimHasEnded(t *testing.T) {
+	h := newHerd(t, 1)
+	j := &journal{}
+	events, err := conduct(t.Context(), Target{Processes: h}, j, func(e Event) {
+		if e.End == 0 {
+			go h.procs[0].Kill() // it waits for the end
+		}
+	}, Fault{Name: "hang", Pause: &Pause{}, For: seconds(3600)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := events[0]; !e.Lasting || !e.Ended || e.State != Done || e.End <= e.Start || e.End > time.Minute {
+		t.Errorf("event %+v", e)
+	}
+	if got := fmt.Sprint(j.lines); got != "[open hang#1 close hang#1]" {
+		t.Errorf("journal %s", got)
 	}
 }
 

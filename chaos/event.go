@@ -23,6 +23,10 @@ type Event struct {
 	Took    time.Duration // from Start until the injection was through
 	End     time.Duration // when it was reverted; equals Start for what cannot be reverted
 	Lasting bool          // it lasts from Start to End, and recovery counts from End
+	// Ended says that a lasting fault was over when all processes that it struck
+	// had ended, because somebody replaced them: End is then, and recovery counts
+	// from Start.
+	Ended   bool
 	State   State
 	Victims []Victim
 	// Dependency is the one that was struck, or that connections to were; "" for

@@ -23,6 +23,8 @@ type injection struct {
 	// what another process has to do: nothing, if all that the fault touched ends
 	// with the run.
 	undo func(context.Context) error
+	// ended, unless nil, tells whether all processes that it struck have ended.
+	ended func() bool
 	// struck, if inject sets it, is when the fault can have begun to act at the
 	// earliest: later than the call of inject, which has to find its victims.
 	struck clock.Time

@@ -5,6 +5,7 @@ package chaos
 import (
 	"context"
 	"fmt"
+	"slices"
 	"syscall"
 
 	"github.com/hachaos/hachaos/loadgen/clock"
@@ -27,6 +28,7 @@ func (p *Pause) aim(_ context.Context, t Target, s Shot) (*injection, error) {
 		victims: victims(marks),
 		detail:  describe("freeze", marks),
 		revert:  &Revert{Thaw: frozen},
+		ended:   func() bool { return allEnded(frozen) },
 	}
 	in.inject = func(context.Context) (err error) {
 		in.struck, err = freeze(marks)
@@ -48,6 +50,16 @@ func freeze(marks []mark) (struck clock.Time, err error) {
 		}
 	}
 	return struck, nil
+}
+
+func allEnded(ids []proc.ID) bool {
+	return !slices.ContainsFunc(ids, func(id proc.ID) bool {
+		p, err := proc.Hold(id)
+		if err == nil {
+			p.Release()
+		}
+		return err == nil
+	})
 }
 
 func thaw(id proc.ID) error { return proc.Signal(id, syscall.SIGCONT) }

@@ -48,9 +48,10 @@ func faultWindows(run *Run) []window {
 }
 
 // since is the moment that recovery counts from: the start, or the revert of a
-// fault that lasts; never if that one was not reverted.
+// fault that lasts; never if that one was not reverted. What it struck may have
+// been replaced before: then nothing was left to revert.
 func (w window) since() time.Duration {
-	if !w.event.Lasting {
+	if !w.event.Lasting || w.event.Ended {
 		return w.event.Start
 	}
 	if w.event.End < w.event.Start {
@@ -68,6 +69,12 @@ func (w window) recovery() *float64 {
 	return known(seconds(w.over - w.since()))
 }
 
+// endsProcesses tells whether processes ended by the fault, or because of it: one
+// that hangs is killed by who watches over it.
+func (w window) endsProcesses() bool {
+	return w.event.Kind == "kill" || w.event.Kind == "exit" || w.event.Ended
+}
+
 // recoveredAt returns the later of two moments, and never before the fault's
 // own end: the first good probe after the last failed one of its window, and,
 // for faults that end processes, the number of ready workers back.
@@ -81,7 +88,7 @@ func recoveredAt(ws []window, i int, probes *loadgen.ProbeRecording, ready []Rea
 		return never // nobody looked afterwards
 	}
 	over := max(w.since(), goodAgain(probes, w.event.Start, w.end))
-	if (w.event.Kind == "kill" || w.event.Kind == "exit") && w.event.Dependency == "" {
+	if w.endsProcesses() && w.event.Dependency == "" {
 		until := w.end
 		for _, next := range ws[i+1:] {
 			until = next.event.Start
@@ -170,7 +177,7 @@ func foldFaults(run *Run, ws []window, charged []charge) []Fault {
 func newFault(e chaos.Event) Fault {
 	f := Fault{
 		ID: e.ID, Name: e.Name, Kind: e.Kind, N: e.N, Dependency: e.Dependency,
-		AtS: seconds(e.At), StartS: seconds(e.Start), TookS: seconds(e.Took), EndS: seconds(e.End), Lasting: e.Lasting,
+		AtS: seconds(e.At), StartS: seconds(e.Start), TookS: seconds(e.Took), EndS: seconds(e.End), Lasting: e.Lasting, VictimsEnded: e.Ended,
 		State: string(e.State), Detail: e.Detail, Error: e.Error,
 		Victims: []Victim{},
 	}

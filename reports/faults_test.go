@@ -35,7 +35,9 @@ func TestRecovery(t *testing.T) {
 	exec := chaos.Event{ID: "e#1", Name: "e", Kind: "exec", Start: second, End: second, State: chaos.Done}
 	skipped, failed := kill("c", 2, 2*second), kill("c", 3, 3*second)
 	skipped.State, failed.State = chaos.Skipped, chaos.Failed
-	unreverted := pause("p", second, 0)
+	unreverted, replaced := pause("p", second, 0), pause("p", second, 2*second)
+	replaced.Ended = true
+	late := []ReadyCount{{0, 4}, {2001 * msec, 3}, {2048 * msec, 4}}
 	back := []ReadyCount{{-second, 4}, {1001 * msec, 3}, {1048 * msec, 4}}
 
 	for name, c := range map[string]struct {
@@ -67,11 +69,15 @@ func TestRecovery(t *testing.T) {
 		"still down when the next strikes": {".100x200.100", nil, []chaos.Event{kill("a", 1, second), kill("b", 1, 2*second)}, []float64{2000, 1000}},
 		"failures in the next one's window": {".250x10.100", nil, []chaos.Event{kill("a", 1, second), kill("b", 1, 2*second)},
 			[]float64{0, 600}},
-		"lasting: back before its end": {".100x10.300", nil, []chaos.Event{pause("p", second, 2*second)}, []float64{0}},
-		"lasting: at its end":          {".100x100.300", nil, []chaos.Event{pause("p", second, 2*second)}, []float64{0}},
-		"lasting: after its end":       {".100x150.300", nil, []chaos.Event{pause("p", second, 2*second)}, []float64{500}},
-		"lasting: nothing failed":      {".500", nil, []chaos.Event{pause("p", second, 2*second)}, []float64{0}},
-		"lasting: never reverted":      {".500", nil, []chaos.Event{unreverted}, []float64{-1}},
+		"lasting: back before its end":          {".100x10.300", nil, []chaos.Event{pause("p", second, 2*second)}, []float64{0}},
+		"lasting: at its end":                   {".100x100.300", nil, []chaos.Event{pause("p", second, 2*second)}, []float64{0}},
+		"lasting: after its end":                {".100x150.300", nil, []chaos.Event{pause("p", second, 2*second)}, []float64{500}},
+		"lasting: nothing failed":               {".500", nil, []chaos.Event{pause("p", second, 2*second)}, []float64{0}},
+		"lasting: never reverted":               {".500", nil, []chaos.Event{unreverted}, []float64{-1}},
+		"lasting: who hung was replaced":        {".500", late, []chaos.Event{replaced}, []float64{1048}},
+		"lasting: replaced, but failing longer": {".100x150.300", late, []chaos.Event{replaced}, []float64{1500}},
+		"lasting: who hung was not replaced":    {".500", late[:2], []chaos.Event{replaced}, []float64{-1}},
+		"lasting: ended, of an unknown number":  {".100x50.300", nil, []chaos.Event{replaced}, []float64{500}},
 		"skipped and failed are no windows": {".100x.99x50.300", nil, []chaos.Event{kill("c", 1, second), skipped, failed},
 			[]float64{1500, -1, -1}},
 		"not in order": {".100x200.100", nil, []chaos.Event{kill("b", 1, 2*second), kill("a", 1, second)}, []float64{1000, 2000}},
@@ -204,6 +210,14 @@ func TestReloadThatTakesTime(t *testing.T) {
 		t.Errorf("a freeze is said to be %q", got)
 	}
 	if got := faultSpans(&freeze, r, 15)[0]; got.Width != coordinate(100*5.01/15) {
+		t.Errorf("its lane is %s wide", got.Width)
+	}
+	hang := freeze
+	hang.VictimsEnded, hang.Detail = true, "freeze worker 2 (pid 4712)"
+	if got := faultDetail(&hang) + ": " + backText(&hang, r); got != "freeze worker 2 (pid 4712) for 4 s, which then ended: back in 1.01 s" {
+		t.Errorf("of a freeze whose victim was replaced it is said: %q", got)
+	}
+	if got := faultSpans(&hang, r, 15)[0]; got.Width != coordinate(100*1.01/15) {
 		t.Errorf("its lane is %s wide", got.Width)
 	}
 }

@@ -77,7 +77,7 @@ func faultSpans(f *Fault, r *Report, length float64) []htmlSpan {
 	}
 	title += "; " + lostText(f) + ", " + backText(f, r)
 	end, since := max(f.StartS, f.EndS), f.StartS
-	if f.Lasting {
+	if f.Lasting && !f.VictimsEnded {
 		since = end
 	}
 	spans := []htmlSpan{}

@@ -210,7 +210,8 @@ type Fault struct {
 	StartS          float64  `json:"start_s"`
 	TookS           float64  `json:"took_s"` // until the injection was through; it acts since a moment of that
 	EndS            float64  `json:"end_s"`
-	Lasting         bool     `json:"lasting"` // it was undone at end_s, and recovery counts from there
+	Lasting         bool     `json:"lasting"`                 // it was undone at end_s, and recovery counts from there unless victims_ended
+	VictimsEnded    bool     `json:"victims_ended,omitempty"` // all that it struck ended by end_s, which needed no undoing; recovery counts from start_s
 	State           string   `json:"state"`
 	Victims         []Victim `json:"victims"`
 	Detail          string   `json:"detail"`

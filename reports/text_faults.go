@@ -97,6 +97,9 @@ func faultDetail(f *Fault) string {
 		if f.EndS > f.StartS {
 			detail += " for " + units.FormatDuration(duration(f.EndS-f.StartS))
 		}
+		if f.VictimsEnded {
+			detail += ", which then ended"
+		}
 	}
 	return detail
 }
@@ -111,14 +114,14 @@ func backText(f *Fault, r *Report) string {
 		return "recovery unknown"
 	case f.RecoveryS == nil:
 		return "not back"
-	case *f.RecoveryS > 0 && f.Lasting:
+	case *f.RecoveryS > 0 && f.Lasting && !f.VictimsEnded:
 		return "back " + units.FormatDuration(duration(*f.RecoveryS)) + " after its end"
 	case *f.RecoveryS > 0:
 		return "back in " + units.FormatDuration(duration(*f.RecoveryS))
 	}
 	for _, o := range r.Availability.Outages {
 		if slices.Contains(o.Faults, f.ID) {
-			if f.Lasting {
+			if f.Lasting && !f.VictimsEnded {
 				return "back at its end"
 			}
 			return "back at once"

@@ -50,7 +50,11 @@ func (p *LineProgress) Phase(text string) { fmt.Fprintln(p.W, text) }
 // Fault implements [Progress].
 func (p *LineProgress) Fault(e chaos.Event) {
 	if reverted(e) {
-		fmt.Fprintf(p.W, "%7s  %s reverted\n", offset(e.End), e.ID)
+		how := "reverted"
+		if e.Ended {
+			how = "is over: what it struck has ended"
+		}
+		fmt.Fprintf(p.W, "%7s  %s %s\n", offset(e.End), e.ID, how)
 		return
 	}
 	fmt.Fprintln(p.W, reports.FaultLine(e, false))
