@@ -31,11 +31,11 @@ func measured(o Objective, run *Run, r *Report) *float64 {
 		if v, ok := uptimeMetric(o.Metric, &r.Availability); ok {
 			return v
 		}
-		return loadMetric(o.Metric, run.Loads)
+		return loadMetric(o.Metric, run.Loads, r)
 	}
 	for _, rec := range run.Loads {
 		if rec.Stream == o.Scope {
-			return loadMetric(o.Metric, []*loadgen.Recording{rec})
+			return loadMetric(o.Metric, []*loadgen.Recording{rec}, r)
 		}
 	}
 	return faultMetric(o.Metric, injected(o.Scope, r))
@@ -67,9 +67,12 @@ func uptimeMetric(metric string, a *Availability) (v *float64, ok bool) {
 	return nil, false
 }
 
-func loadMetric(metric string, recs []*loadgen.Recording) *float64 {
+func loadMetric(metric string, recs []*loadgen.Recording, r *Report) *float64 {
 	if len(recs) == 0 {
 		return nil
+	}
+	if slot, ok := ShareSlot(metric); ok {
+		return share(slot, recs, r.Resources)
 	}
 	var ok, degraded, failed, retried, all int64
 	for _, rec := range recs {

@@ -79,6 +79,7 @@ func Metrics() []Metric {
 		{"failed", "count", all, "failed requests"},
 		{"retried", "count", all, "requests sent once more after a kept connection closed"},
 		{"throughput", "rate", load, "good requests per second"},
+		{firstShare, "ratio", load, "share of the good answers that worker 1 of a cluster gave; share-2 that of worker 2, and so on"},
 		{"longest_gap", "duration", load, "longest time in which no good answer came"},
 		{"p50", "duration", load, "median latency of good answers"},
 		{"p90", "duration", load, "90th percentile of latency"},
@@ -98,8 +99,13 @@ func Metrics() []Metric {
 }
 
 func metricNamed(name string) (Metric, bool) {
+	listed := name
+	if _, ok := ShareSlot(name); ok {
+		listed = firstShare
+	}
 	for _, m := range Metrics() {
-		if m.Name == name {
+		if m.Name == listed {
+			m.Name = name
 			return m, true
 		}
 	}

@@ -20,6 +20,8 @@ func TestParseObjective(t *testing.T) {
 		"failed == 0":                {"failed == 0", "", "failed", "==", 0, "count"},
 		"slow-calls2.throughput>5/s": {"slow-calls2.throughput>5/s", "slow-calls2", "throughput", ">", 5, "rate"},
 		"error_rate < 0.1%":          {"error_rate < 0.1%", "", "error_rate", "<", 0.001, "ratio"},
+		"share-2 <= 30%":             {"share-2 <= 30%", "", "share-2", "<=", 0.3, "ratio"},
+		"alice.share-16 > 0.5":       {"alice.share-16 > 0.5", "alice", "share-16", ">", 0.5, "ratio"},
 		"mttr == 0":                  {"mttr == 0", "", "mttr", "==", 0, "duration"},
 	} {
 		got, err := ParseObjective(expr)
@@ -56,6 +58,10 @@ func TestParseObjectiveErrors(t *testing.T) {
 		{"p99 < 5", 7, "has no unit"},
 		{"p99 < -5s", 7, "negative"},
 		{"throughput > 5s", 14, "throughput is a rate (such as throughput >= 500/s); 5s is a duration"},
+		{"share-0 < 50%", 1, `unknown metric "share-0"; did you mean share-1?`},
+		{"share-02 < 50%", 1, `unknown metric "share-02"`},
+		{"share < 50%", 1, "did you mean share-1?"},
+		{"share-2 < 50ms", 11, "share-2 is a ratio"},
 		{"failed < 1.5", 10, "not a count"},
 		{"failed < -1", 10, "not a count"},
 		{"availability >= 99.9", 17, "write 99.9%"},
@@ -89,6 +95,8 @@ func TestCheckScope(t *testing.T) {
 		{"x.recovery < 1s", ScopeStream, "only per fault"},
 		{"recovery < 1s", ScopeRun, "only per fault"},
 		{"x.uptime > 99%", ScopeStream, "only per run"},
+		{"x.share-2 > 99%", ScopeStream, ""},
+		{"x.share-2 > 99%", ScopeFault, "only per run or stream"},
 	} {
 		o := objectives(c.expr)[0]
 		err := o.Check(c.kind)

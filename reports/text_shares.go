@@ -2,10 +2,11 @@ package reports
 
 import (
 	"cmp"
-	"fmt"
+	"maps"
 	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/hachaos/hachaos/reports/units"
 )
 
 // shares says who answered, where a proxy chose the worker: that it chose well
@@ -14,13 +15,9 @@ func (t *text) shares(r *Report) {
 	if r.Target.Dispatch != "proxy" {
 		return
 	}
-	slots := map[string]string{}
-	for _, p := range r.Resources {
-		slots[strconv.Itoa(p.PID)] = p.Process
-	}
 	label := "SHARES"
 	for _, l := range r.Load {
-		line := sharesText(l.Workers, slots)
+		line := sharesText(l.Workers, r.Resources)
 		if line == "" {
 			continue
 		}
@@ -33,24 +30,22 @@ func (t *text) shares(r *Report) {
 }
 
 // sharesText names each worker with its share, all processes that it had
-// together: "worker 1 50.0 % · worker 2 50.0 %".
-func sharesText(answers map[string]int64, slots map[string]string) string {
-	total, bySlot := int64(0), map[string]int64{}
-	for pid, n := range answers {
-		if slot, ok := slots[pid]; ok {
-			bySlot[slot] += n
-			total += n
+// together, also who answered nothing: "worker 1 100 % · worker 2 0 %".
+func sharesText(answers map[string]int64, resources []Resource) string {
+	bySlot, total := answersBySlot(answers, resources)
+	if total == 0 {
+		return ""
+	}
+	for _, p := range resources {
+		if strings.HasPrefix(p.Process, "worker ") {
+			bySlot[p.Process] += 0
 		}
 	}
-	var names []string
-	for name := range bySlot {
-		names = append(names, name)
-	}
 	// "worker 10" comes after "worker 9".
-	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b)) })
+	names := slices.SortedFunc(maps.Keys(bySlot), func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b)) })
 	parts := make([]string, len(names))
 	for i, name := range names {
-		parts[i] = fmt.Sprintf("%s %.1f %%", clean(name), 100*float64(bySlot[name])/float64(total))
+		parts[i] = clean(name) + " " + units.FormatPercent(float64(bySlot[name])/float64(total))
 	}
 	return strings.Join(parts, " · ")
 }

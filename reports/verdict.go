@@ -144,6 +144,7 @@ func missed(r *Report) []string {
 func whyUnknown(s SLO, r *Report) string {
 	m, _ := metricNamed(s.Metric)
 	watched := r.Availability.Uptime != nil
+	_, ofWorker := ShareSlot(s.Metric)
 	switch {
 	case s.Metric == "recovery" && watched:
 		for _, f := range injected(s.Scope, r) {
@@ -157,6 +158,8 @@ func whyUnknown(s SLO, r *Report) string {
 		return "because no probe was sent"
 	case m.Unit == "duration":
 		return "because nothing was answered well"
+	case ofWorker:
+		return "because no answer said which worker gave it"
 	}
 	return "because no request was made"
 }

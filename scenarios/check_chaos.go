@@ -123,6 +123,21 @@ func (s *Scenario) checkObjective(k *checker, path string, o reports.Objective) 
 		k.report(path, err.Error())
 	} else if s.Probe.Off && needsProber(o.Metric) {
 		k.report(path, o.Metric+" is measured by the prober, which is off")
+	} else if slot, ok := reports.ShareSlot(o.Metric); ok {
+		s.checkShare(k, path, o.Metric, slot)
+	}
+}
+
+// checkShare looks for the worker whose share of the answers an objective is on.
+func (s *Scenario) checkShare(k *checker, path, metric string, slot int) {
+	c := s.Target.Cluster
+	switch {
+	case strings.HasPrefix(path, "abort_if"):
+		k.report(path, metric+" is known only when the run is over (use it in slo)")
+	case c == nil || len(c.Exec) > 0:
+		k.report(path, metric+" needs the reference application in a cluster, whose answers say which worker gave them")
+	case slot > c.Workers.Number():
+		k.report(path, fmt.Sprintf("there is no worker %d (they are 1 to %d)", slot, c.Workers.Number()))
 	}
 }
 
