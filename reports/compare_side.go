@@ -27,6 +27,11 @@ const (
 	pairLevel = 0.99
 )
 
+// hasStruck tells whether there was anything to recover from.
+func hasStruck(r *Report) bool {
+	return slices.ContainsFunc(r.Faults, func(f Fault) bool { return f.State == "done" })
+}
+
 // meanRecovery is over all repetitions of all faults; null if one of them did
 // not recover, or there was none.
 func meanRecovery(r *Report) *float64 {
@@ -86,6 +91,8 @@ func newSide(label string, runs []*Report) Side {
 			}
 		}
 		switch {
+		case m.metric == "recovery" && !slices.ContainsFunc(runs, hasStruck):
+			f.Reason = "no fault struck"
 		case len(values) < len(runs):
 			f.Reason = "unknown in " + countOf(int64(len(runs)-len(values)), "run")
 		default:

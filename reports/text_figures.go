@@ -34,6 +34,9 @@ func (t *text) availability(r *Report) {
 	}
 	t.block("AVAILABILITY", percentOr(r.Availability.Availability), line)
 	t.interval(r.Availability.Availability, r.Availability.AvailabilityCI95)
+	if n := resent(r); n > 0 {
+		t.block("", " ", "the proxy sent "+countOf(n, "request")+" to another worker when "+verb(n, "its own", "their own")+" failed (warm-up included)")
+	}
 	if n := r.UnexplainedRequests; n > 0 && len(r.Faults) > 0 {
 		t.block("", " ", countOf(n, "failed request")+verb(n, " is", " are")+" explained by no fault")
 	}
@@ -42,6 +45,16 @@ func (t *text) availability(r *Report) {
 			t.block("", " ", example)
 		}
 	}
+}
+
+// resent counts how often a proxy tried another worker.
+func resent(r *Report) (n int64) {
+	for _, p := range r.Resources {
+		if p.Retries != nil {
+			n += p.Retries.Resent
+		}
+	}
+	return n
 }
 
 // allRequests adds up the requests of all streams.

@@ -72,7 +72,7 @@ func (m *master) measured(w *worker, u usage) {
 		return
 	}
 	s.fat = true
-	m.change(w, "worker %d (pid %d) has %s of memory, more than %s: it is replaced", s.number, w.PID(), units.FormatBytes(u.memory), m.Config.Restart.MaxMemory)
+	m.change(w, "worker %d (pid %d) has %s of memory, more than %s (max_memory): it is replaced", s.number, w.PID(), units.FormatBytes(u.memory), units.FormatBytes(most))
 	m.wg.Go(func() {
 		_, err := m.renew(s, renewal{after: w.life, order: "start-first"})
 		m.post(func() {
