@@ -125,7 +125,8 @@ type will struct {
 // Descriptors that every standby inherits; then the admin's listener and those
 // for clients follow.
 const (
-	standbyWireFD = 3 + iota
+	standbyConfigFD = 3 + iota
+	standbyWireFD
 	standbyLockFD
 	standbyPageFD
 	standbyControlFD
@@ -133,8 +134,8 @@ const (
 	standbyMoreFD
 )
 
-// bequeath returns the files that a standby inherits, in their order, which the
-// caller closes.
+// bequeath returns the files that a standby inherits after its configuration, in
+// their order, which the caller closes.
 func (m *master) bequeath(wire *os.File) (w will, files []*os.File, err error) {
 	defer func() {
 		if err != nil {

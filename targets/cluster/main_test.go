@@ -24,7 +24,8 @@ import (
 // patience is how long a test waits for what has to happen.
 const patience = 60 * time.Second
 
-// masterVar tells this test binary that it is a master, with these options.
+// masterVar tells this test binary that it is a master, with the options in this
+// file.
 const masterVar = "CLUSTER_TEST_MASTER"
 
 func TestMain(m *testing.M) {
@@ -56,7 +57,11 @@ type masterOptions struct {
 
 func masterMain() {
 	var o masterOptions
-	if err := json.Unmarshal([]byte(os.Getenv(masterVar)), &o); err != nil {
+	text, err := os.ReadFile(os.Getenv(masterVar))
+	if err == nil {
+		err = json.Unmarshal(text, &o)
+	}
+	if err != nil {
 		panic(err)
 	}
 	self, err := os.Executable()
@@ -129,8 +134,12 @@ func launch(t *testing.T, o masterOptions) *fixture {
 	}
 	o.Dir = filepath.Join(folder, "c")
 	f := &fixture{t: t, Client: Client{o.Dir}, log: filepath.Join(folder, "log"), run: fmt.Sprintf("cluster-%d-%d", os.Getpid(), runs.Add(1))}
-	options, err := json.Marshal(o)
+	text, err := json.Marshal(o)
 	if err != nil {
+		t.Fatal(err)
+	}
+	options := filepath.Join(folder, "options")
+	if err := os.WriteFile(options, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if o.Mood != "" {
@@ -151,7 +160,7 @@ func launch(t *testing.T, o masterOptions) *fixture {
 		t.Fatal(err)
 	}
 	f.process, err = proc.Start(proc.Command{
-		Path: self, Env: []string{masterVar + "=" + string(options), proc.RunVar + "=" + f.run, "GORACE=atexit_sleep_ms=0"},
+		Path: self, Env: []string{masterVar + "=" + options, proc.RunVar + "=" + f.run, "GORACE=atexit_sleep_ms=0"},
 		Stdout: log, Stderr: log, Files: []*os.File{w},
 	})
 	w.Close()

@@ -31,7 +31,9 @@ const (
 	standTimeout = 10 * time.Second
 )
 
-// standbyVar is the environment variable that tells a standby what it is.
+// standbyVar is the environment variable that tells a standby what it is. All else
+// it reads from a pipe: others may read a process's environment, and it goes on to
+// each process that is started, while some of this is secret.
 const standbyVar = "HACHAOS_STANDBY"
 
 // standbyConfig is what a standby is told.
@@ -118,14 +120,26 @@ func (m *master) startStandby(command, workers []string) (s *standby, err error)
 		ours.close()
 		return nil, err
 	}
-	p, err := proc.Start(proc.Command{
-		Path: command[0], Args: command[1:], Env: []string{standbyVar + "=" + string(text)},
-		Stdout: m.Output, Stderr: m.Output, Files: files,
-	})
+	told, tell, err := os.Pipe()
 	if err != nil {
 		ours.close()
 		return nil, err
 	}
+	defer told.Close()
+	p, err := proc.Start(proc.Command{
+		Path: command[0], Args: command[1:], Env: []string{standbyVar + "=1"},
+		Stdout: m.Output, Stderr: m.Output, Files: append([]*os.File{told}, files...),
+	})
+	if err != nil {
+		ours.close()
+		tell.Close()
+		return nil, err
+	}
+	m.wg.Go(func() {
+		defer tell.Close()
+		_ = tell.SetWriteDeadline(time.Now().Add(standTimeout)) // a pipe has one
+		_, _ = tell.Write(text)                                 // one that does not read it never stands ready
+	})
 	s = &standby{Process: p, wire: ours, slots: w.Slots, standing: make(chan struct{}), took: make(chan struct{}), silent: make(chan struct{})}
 	m.wg.Go(func() {
 		defer close(s.silent)

@@ -20,15 +20,17 @@ import (
 // only once it has killed it: there are never two. It returns nil also when the
 // master has no use for it any more.
 func RunStandby(ctx context.Context, log *slog.Logger) error {
-	text, ok := os.LookupEnv(standbyVar)
-	if !ok {
+	if _, ok := os.LookupEnv(standbyVar); !ok {
 		return errors.New("a standby is started by its master (run hachaos cluster with standby)")
 	}
 	if err := os.Unsetenv(standbyVar); err != nil {
 		return err
 	}
 	var c standbyConfig
-	if err := json.Unmarshal([]byte(text), &c); err != nil {
+	told := os.NewFile(standbyConfigFD, "configuration")
+	err := json.NewDecoder(told).Decode(&c)
+	told.Close()
+	if err != nil {
 		return fmt.Errorf("read the standby's configuration: %w", err)
 	}
 	signals := make(chan os.Signal, 8)
