@@ -74,6 +74,7 @@ func newProxy(ln *net.TCPListener, c Config, made *secrets, counts *page.Request
 	p.server = &http.Server{
 		Handler: p.gate.before(app.Observe(p, counts)), ErrorLog: errorLog,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnContext:       screened,
 		ReadHeaderTimeout: c.Timeouts.Header.Std(), IdleTimeout: c.Timeouts.KeepAlive.Std(),
 		MaxHeaderBytes:               int(c.Limits.Header) - headerSlop,
 		DisableGeneralOptionsHandler: true, // it knows nothing of what the screen did not see
@@ -86,10 +87,10 @@ func newProxy(ln *net.TCPListener, c Config, made *secrets, counts *page.Request
 }
 
 func (p *proxy) open() {
-	screened := func(c net.Conn) net.Conn { return &screen{Conn: c, limit: int(p.config.Limits.Header)} }
-	var ln net.Listener = &screenedListener{p.ln, screened}
+	look := func(c net.Conn) net.Conn { return &screen{Conn: c, limit: int(p.config.Limits.Header)} }
+	var ln net.Listener = &screenedListener{p.ln, look}
 	if p.secure != nil {
-		ln = newTLSListener(p.ln, p.secure, p.config.Timeouts.Header.Std(), screened)
+		ln = newTLSListener(p.ln, p.secure, p.config.Timeouts.Header.Std(), look)
 	}
 	p.wg.Go(func() { _ = p.server.Serve(ln) }) // it ends when the listener is closed
 }

@@ -7,24 +7,32 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
 // patientBody bounds how long a client may send nothing of its body.
 type patientBody struct {
-	body    io.ReadCloser
+	io.ReadCloser
+	length  int64 // -1: it is not known
 	control *http.ResponseController
 	idle    time.Duration
+	screen  *screen     // nil: it came by HTTP/2, and ends with its stream
+	ended   atomic.Bool // it was read to its end
+
+	mu       sync.Mutex
+	answered bool // the control must not be used any more
 }
 
 var errSlowClient = errors.New("the client does not send its request")
 
 func (b *patientBody) Read(p []byte) (int, error) {
-	_ = b.control.SetReadDeadline(time.Now().Add(b.idle))
-	n, err := b.body.Read(p)
+	b.allow(time.Now().Add(b.idle))
+	n, err := b.ReadCloser.Read(p)
 	if err == io.EOF {
-		_ = b.control.SetReadDeadline(time.Time{})
+		b.ended.Store(true)
+		b.allow(time.Time{})
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = errSlowClient
@@ -32,7 +40,44 @@ func (b *patientBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (b *patientBody) Close() error { return b.body.Close() }
+// allow lets the client send until the time given, unless it was answered: the
+// answer of a worker may come while the request's body is still passed on.
+func (b *patientBody) allow(until time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.answered {
+		_ = b.control.SetReadDeadline(until)
+	}
+}
+
+// over lets a client that was answered send the rest of its body, which nobody
+// reads, for lingerFor: if its connection was closed at once, the answer would be
+// lost to a reset.
+func (b *patientBody) over() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.answered && b.screen != nil && !b.ended.Load() {
+		b.screen.linger(lingerFor)
+	}
+	b.answered = true
+}
+
+// cutOff tells whether an answer that is about to begin comes before the end of a
+// body that is not worth waiting for. Otherwise the server reads it to its end
+// first, for no longer than lingerFor, and keeps the connection.
+func (b *patientBody) cutOff() bool {
+	switch {
+	case b == nil || b.screen == nil || b.ended.Load():
+		return false
+	case b.length < 0 || b.length > replayable:
+		return true
+	}
+	b.allow(time.Now().Add(lingerFor))
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.answered = true
+	return false
+}
 
 // patientWriter bounds how long a client may take nothing of its answer, and
 // says in it whether it is the last one on its connection. It does so when the
@@ -41,6 +86,7 @@ type patientWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
 	idle    time.Duration
+	body    *patientBody // nil: the request has none
 	last    bool         // what follows is not looked at: see screen
 	passes  *atomic.Bool // it is the last one from when this is set
 	began   bool
@@ -60,7 +106,7 @@ func (w *patientWriter) WriteHeader(status int) {
 	if status < 200 && status != http.StatusSwitchingProtocols {
 		return
 	}
-	if status >= 200 && (w.last || w.passes.Load()) {
+	if status >= 200 && (w.last || w.passes.Load() || w.body.cutOff()) {
 		w.Header().Set("Connection", "close")
 	}
 	w.began = true

@@ -19,13 +19,19 @@ func (p *proxy) ServeHTTP(to http.ResponseWriter, r *http.Request) {
 	limit := int64(p.config.Limits.Body)
 	idle, control := p.config.Timeouts.Idle.Std(), http.NewResponseController(to)
 	w := &patientWriter{ResponseWriter: to, control: control, idle: idle, last: endless(r), passes: &p.passes}
+	var body *patientBody
+	if r.ContentLength != 0 {
+		body = &patientBody{ReadCloser: http.MaxBytesReader(w, r.Body, limit), length: r.ContentLength, control: control, idle: idle}
+		if r.ProtoMajor == 1 {
+			body.screen = screenOf(r)
+		}
+		w.body = body
+		defer body.over()
+	}
 	if doubtful(r) {
 		w.Header().Set("Connection", "close")
 		http.Error(w, "malformed request", http.StatusBadRequest)
 		return
-	}
-	if r.ContentLength != 0 {
-		_ = control.SetReadDeadline(time.Now().Add(idle)) // also for what the server itself discards
 	}
 	if own := p.own.Load(); own != nil && (r.URL.Path == "/metrics" || r.URL.Path == "/health") {
 		own.ServeHTTP(w, r)
@@ -46,11 +52,11 @@ func (p *proxy) ServeHTTP(to http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the body is too large", http.StatusRequestEntityTooLarge)
 		return
 	}
-	if r.ContentLength != 0 {
+	if body != nil {
 		// The server sees by its own request's body whether the client still waits to
 		// be told to send it, and reads to its end what it does not know.
 		with := *r
-		with.Body = &patientBody{http.MaxBytesReader(w, r.Body, limit), control, idle}
+		with.Body = body
 		r = &with
 	}
 	if p.sticky != nil {

@@ -162,8 +162,10 @@ type attempt struct {
 	cancel   context.CancelCauseFunc
 	over     bool
 
-	mu    sync.Mutex
-	began bool // the answer: the timer is no longer for what is sent
+	mu     sync.Mutex
+	began  bool          // the answer: the timer is no longer for what is sent
+	paused clock.Time    // when the client was asked for more of its body; 0: it was not
+	slow   time.Duration // how long it took for that
 }
 
 func (a *attempt) send(r *http.Request) (*http.Response, error) {
@@ -182,8 +184,8 @@ func (a *attempt) send(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, a.end(ctx, err)
 	}
-	a.answered()
-	a.pool.answered(a.upstream, clock.Since(began))
+	slow := a.answered()
+	a.pool.answered(a.upstream, clock.Since(began)-slow)
 	a.upstream.member.gave(response.StatusCode)
 	if response.StatusCode == http.StatusSwitchingProtocols {
 		a.timer.Stop()
@@ -224,18 +226,26 @@ func (a *attempt) waits(forWorker bool) {
 	switch {
 	case a.began:
 	case forWorker:
+		a.slow += clock.Since(a.paused)
+		a.paused = 0
 		a.timer.Reset(a.config.Timeouts.Answer.Std())
 	default:
+		a.paused = clock.Now()
 		a.timer.Stop()
 	}
 }
 
-// answered leaves the timer to the answer, of which a short one is waited for here.
-func (a *attempt) answered() {
+// answered leaves the timer to the answer, of which a short one is waited for here,
+// and returns how long the client took for its body.
+func (a *attempt) answered() time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.began = true
 	a.timer.Reset(a.config.Timeouts.Answer.Std())
+	if a.paused != 0 {
+		a.slow += clock.Since(a.paused)
+	}
+	return a.slow
 }
 
 func (a *attempt) release() {

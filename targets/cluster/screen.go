@@ -4,9 +4,13 @@ package cluster
 
 import (
 	"bytes"
+	"context"
 	"net"
+	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
+	"time"
 )
 
 // screenedListener refuses requests that two servers may read as different
@@ -44,6 +48,8 @@ type screen struct {
 	passed  int    // so many bytes of in may be handed on
 	body    int64  // bytes to come that are no header
 	through bool   // all may be handed on
+
+	last atomic.Pointer[time.Time] // no read lasts for longer; nil: there is no such time
 }
 
 // screenSpace is room for most headers, in bytes.
@@ -104,6 +110,48 @@ func (s *screen) readBody(p []byte) (int, error) {
 		s.body -= int64(n)
 	}
 	return n, err
+}
+
+// linger bounds all that is read from now on: the server reads what is left of a
+// body that nobody wants, and knows no bound there.
+func (s *screen) linger(d time.Duration) {
+	last := time.Now().Add(d)
+	s.last.Store(&last)
+	_ = s.Conn.SetReadDeadline(last)
+}
+
+// SetReadDeadline implements [net.Conn].
+func (s *screen) SetReadDeadline(t time.Time) error {
+	if last := s.last.Load(); last != nil && (t.IsZero() || t.After(*last)) {
+		t = *last
+	}
+	return s.Conn.SetReadDeadline(t)
+}
+
+// screenKey is where a request's context has its screen.
+type screenKey struct{}
+
+// screened lets requests know the screen that they came through; those of HTTP/2
+// came through none, or it lets all through.
+func screened(ctx context.Context, c net.Conn) context.Context {
+	if s, ok := c.(*screen); ok {
+		return context.WithValue(ctx, screenKey{}, s)
+	}
+	return ctx
+}
+
+func screenOf(r *http.Request) *screen {
+	s, _ := r.Context().Value(screenKey{}).(*screen)
+	return s
+}
+
+// CloseWrite lets the server say that nothing follows its answer while it still
+// waits for the client to see it.
+func (s *screen) CloseWrite() error {
+	if c, ok := s.Conn.(interface{ CloseWrite() error }); ok {
+		return c.CloseWrite()
+	}
+	return nil
 }
 
 // header looks whether a header is complete, and lets it pass if so.
