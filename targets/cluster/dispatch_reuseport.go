@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/hachaos/hachaos/loadgen/clock"
 	"golang.org/x/sys/unix"
 )
 
@@ -25,7 +26,9 @@ const halfOpen = 2 * time.Second
 //
 // Where no successor is to come, the slot's listener is deserted: the kernel is
 // told to choose among the others, what is in its queue is handed to the workers
-// of those, and only then is it closed.
+// of those, and only then is it closed. Other programs can be handed nothing: one
+// that is to go accepts on until nothing can come to it any more. Lost is what is
+// in the queue of one that ends by itself and is to have no successor.
 type reuseport struct {
 	address  string
 	heir     *handoff      // hands over what was left in deserted listeners
@@ -45,6 +48,8 @@ type slotListener struct {
 	slot     int
 	file     *os.File
 	deserted bool
+	since    clock.Time    // when it was deserted, as far as this master knows
+	left     chan struct{} // closed when the program that accepted there has gone; nil: it has, or nobody knows
 }
 
 // newReuseport owns the estate's listeners. The one of a new cluster only shows
@@ -54,6 +59,9 @@ func newReuseport(e *estate, slots int, c Config, log *slog.Logger) (*reuseport,
 	r := &reuseport{
 		address: e.address, heir: makeHandoff(c, e.second, log), foreign: len(c.Exec) > 0, log: log, stop: make(chan struct{}),
 		patience: halfOpen + c.KillTimeout.Std() + killSlack,
+	}
+	if r.foreign {
+		r.patience += halfOpen // see leave
 	}
 	if e.inherited {
 		r.listeners = e.listeners
@@ -79,7 +87,7 @@ func (r *reuseport) open() {
 	defer r.mu.Unlock()
 	for _, l := range r.listeners {
 		if l.deserted {
-			r.wg.Go(func() { r.clear(l) })
+			r.wg.Go(func() { r.clear(l, nil) })
 		}
 	}
 }
@@ -157,24 +165,54 @@ func (r *reuseport) desert(slot int) {
 		l.deserted = false
 		return
 	}
+	left := make(chan struct{})
+	l.since, l.left = clock.Now(), left
 	r.steer()
-	r.wg.Go(func() { r.clear(l) })
+	r.wg.Go(func() { r.clear(l, left) })
+}
+
+// owes tells whether somebody waits in the listener of a slot that was deserted,
+// or may come to it yet.
+func (r *reuseport) owes(slot int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l := r.desertedAt(slot)
+	return l != nil && !r.closed && (clock.Since(l.since) < halfOpen || waits(l.file))
+}
+
+// desertedAt returns the slot's listener that was deserted first; nil if there is
+// none.
+func (r *reuseport) desertedAt(slot int) *slotListener {
+	for _, l := range r.listeners {
+		if l.slot == slot && l.deserted {
+			return l
+		}
+	}
+	return nil
 }
 
 // vacate is desert for a slot that has no worker, so that no client waits there
-// in vain. The last listener is closed.
+// in vain. The last listener is closed, and the one of a program: nobody can be
+// handed what is left in it.
 func (r *reuseport) vacate(slot int) {
 	r.desert(slot)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if l := r.at(slot); l != nil && !r.closed {
+	if r.closed {
+		return
+	}
+	if l := r.at(slot); l != nil {
 		r.remove(l)
+	}
+	if l := r.desertedAt(slot); r.foreign && l != nil && l.left != nil {
+		close(l.left)
+		l.left = nil
 	}
 }
 
 // clear hands over what comes to a deserted listener, and closes it when nothing
-// can come any more.
-func (r *reuseport) clear(l *slotListener) {
+// can come any more, or left is closed.
+func (r *reuseport) clear(l *slotListener, left <-chan struct{}) {
 	accepted := make(chan struct{})
 	f, err := duplicate(l.file)
 	if err == nil && !r.foreign {
@@ -189,6 +227,7 @@ func (r *reuseport) clear(l *slotListener) {
 	defer t.Stop()
 	select {
 	case <-t.C:
+	case <-left:
 	case <-r.stop:
 	}
 	if err == nil {

@@ -104,14 +104,16 @@ func listens(port int) bool {
 	return true
 }
 
-// terminate asks a program to end (SIGTERM), behind proxy once it has answered
-// what it had: many programs end at once when they are asked.
-func (m *master) terminate(w *worker) {
-	over := time.NewTimer(m.Config.KillTimeout.Std())
+// terminate asks a program to end (SIGTERM) once it owes nothing, or there is no
+// patience: behind proxy it has answered what it had then, since many programs end
+// at once when they are asked; with reuseport it has accepted what no other can, if
+// it has no successor.
+func (m *master) terminate(w *worker, owes func() bool, patience time.Duration) {
+	over := time.NewTimer(patience)
 	defer over.Stop()
 	tick := time.NewTicker(connectEvery)
 	defer tick.Stop()
-	for m.page.InFlight(w.entry) > 0 {
+	for owes() {
 		select {
 		case <-tick.C:
 			continue

@@ -64,7 +64,7 @@ func detach(ln *net.TCPListener) (fd int, err error) {
 	return fd, cerr
 }
 
-func control(ln *net.TCPListener, f func(fd int) error) error {
+func control(ln syscall.Conn, f func(fd int) error) error {
 	raw, err := ln.SyscallConn()
 	if err != nil {
 		return err
@@ -74,6 +74,16 @@ func control(ln *net.TCPListener, f func(fd int) error) error {
 		return err
 	}
 	return ferr
+}
+
+// waits tells whether there is a connection to accept.
+func waits(ln syscall.Conn) bool {
+	n := 0
+	err := control(ln, func(fd int) (err error) {
+		n, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		return err
+	})
+	return err == nil && n > 0
 }
 
 // transient tells whether accepting may succeed later, or for the next one.

@@ -126,6 +126,21 @@ func listening(t *testing.T, address string) (n int) {
 	return n
 }
 
+// waiting are n clients that have sent a request each.
+func (f *fixture) waiting(n int) (clients []net.Conn) {
+	f.t.Helper()
+	for range n {
+		c := f.dial()
+		f.t.Cleanup(func() { c.Close() })
+		_ = c.SetDeadline(time.Now().Add(patience))
+		if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"); err != nil {
+			f.t.Fatal(err)
+		}
+		clients = append(clients, c)
+	}
+	return clients
+}
+
 // What waits at a worker that is gone for good is served by the others.
 func TestReuseportHandsOverWhatWaits(t *testing.T) {
 	t.Parallel()
@@ -134,16 +149,7 @@ func TestReuseportHandsOverWhatWaits(t *testing.T) {
 	f := start(t, masterOptions{Config: conf})
 	victim, survivor := f.id(1), f.id(2)
 	f.freeze(victim)
-	var clients []net.Conn
-	for range 40 { // the kernel has given some to the frozen one
-		c := f.dial()
-		defer c.Close()
-		_ = c.SetDeadline(time.Now().Add(patience))
-		if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"); err != nil {
-			t.Fatal(err)
-		}
-		clients = append(clients, c)
-	}
+	clients := f.waiting(40) // the kernel has given some to the frozen one
 	f.signal(victim, "SIGKILL")
 	for _, c := range clients {
 		a, err := http.ReadResponse(bufio.NewReader(c), nil)

@@ -167,9 +167,13 @@ func (m *master) leave(w *worker) {
 	w.asked = true
 	m.retire(w)
 	w.timer.Stop()
-	w.timer = time.AfterFunc(m.Config.KillTimeout.Std()+killSlack, func() { m.post(func() { m.kill(w) }) })
+	patience, owes := m.Config.KillTimeout.Std(), func() bool { return m.page.InFlight(w.entry) > 0 }
+	if r, ok := m.dispatch.(*reuseport); ok && len(m.Config.Exec) > 0 && w.slot.removed {
+		patience, owes = patience+halfOpen, func() bool { return r.owes(w.slot.number) }
+	}
+	w.timer = time.AfterFunc(patience+killSlack, func() { m.post(func() { m.kill(w) }) })
 	if len(m.Config.Exec) > 0 {
-		m.wg.Go(func() { m.terminate(w) })
+		m.wg.Go(func() { m.terminate(w, owes, patience) })
 		return
 	}
 	if w.member == nil || w.member.wire == nil {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/hachaos/hachaos/loadgen/clock"
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -53,20 +52,10 @@ func (l *sweptListener) Accept() (net.Conn, error) {
 // more lets what waits be accepted although the time is up: on a busy machine
 // nobody may have looked before it was.
 func (l *sweptListener) more() bool {
-	if int64(clock.Now()) >= l.until.Load() || !l.waits() {
+	if int64(clock.Now()) >= l.until.Load() || !waits(l.TCPListener) {
 		return false
 	}
 	return l.SetDeadline(time.Now().Add(sweepFor)) == nil
-}
-
-// waits tells whether there is a connection to accept.
-func (l *sweptListener) waits() bool {
-	n := 0
-	err := control(l.TCPListener, func(fd int) (err error) {
-		n, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
-		return err
-	})
-	return err == nil && n > 0
 }
 
 // sweptConn is counted while it is open.

@@ -28,7 +28,7 @@ func TestSweptListenerLeavesNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { c.Close() })
-		if !eventually(l.waits) {
+		if !eventually(func() bool { return waits(l.TCPListener) }) {
 			t.Fatal("nobody waits")
 		}
 	}
