@@ -107,8 +107,10 @@ func runBench(cmd *cobra.Command, o *bench.Options, url string, paths []string, 
 	}
 	codes := []int{signalCode(ctx), reports.ExitCode(outcome.Report.Verdict)}
 	if outcome.Broken != nil {
+		if err := outcome.Total(out, config); err != nil {
+			fmt.Fprintln(cmd.ErrOrStderr(), "hachaos:", printed(err))
+		}
 		fmt.Fprintf(cmd.ErrOrStderr(), "hachaos: %v (the first socket error ends it; -r goes on)\n", outcome.Broken)
-		fmt.Fprintf(cmd.ErrOrStderr(), "Total of %d requests completed\n", outcome.Recording.OK)
 	} else if err := outcome.Text(out, config, textOptions(out)); err != nil {
 		fmt.Fprintln(cmd.ErrOrStderr(), "hachaos:", printed(err))
 		codes = append(codes, reports.ExitError)

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,8 +34,9 @@ func runHachaos(t *testing.T, dir string, args ...string) (code int, out, errOut
 }
 
 func TestBenchExitCodes(t *testing.T) {
+	var third atomic.Int64
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/gone" {
+		if r.URL.Path == "/gone" || r.URL.Path == "/third" && third.Add(1) == 3 {
 			panic(http.ErrAbortHandler)
 		}
 	}))
@@ -49,7 +51,8 @@ func TestBenchExitCodes(t *testing.T) {
 		"progress":       {[]string{"-n300", "-c10", srv.URL + "/"}, 0, "", "Completed 100 requests\nCompleted 200 requests\nCompleted 300 requests\nFinished 300 requests\n"},
 		"quiet":          {[]string{"-q", "-n300", "-c10", srv.URL + "/"}, 0, "UPTIME", ""},
 		"no probe":       {[]string{"-q", "-n30", "--no-probe", srv.URL + "/"}, 0, "AVAILABILITY", ""},
-		"socket error":   {[]string{"-n20", srv.URL + "/gone"}, 3, "", "Total of 0 requests completed"},
+		"socket error":   {[]string{"-n20", srv.URL + "/gone"}, 3, "(be patient)...\n", "-r goes on"},
+		"a later one":    {[]string{"-n20", "--no-probe", srv.URL + "/third"}, 3, "(be patient)...\nTotal of 2 requests completed\n", "-r goes on"},
 		"going on":       {[]string{"-r", "-n20", srv.URL + "/gone"}, 0, "Failed requests:        20\n", ""},
 		"unknown flag":   {[]string{"--frob", srv.URL}, 22, "", "unknown flag: --frob"},
 		"no number":      {[]string{"-n", "x", srv.URL}, 22, "", "not a number from 1 on"},

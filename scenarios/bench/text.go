@@ -63,6 +63,19 @@ func (o *Outcome) Text(w io.Writer, c *Config, opts reports.TextOptions) error {
 	return err
 }
 
+// Total writes what ab writes on standard output when a socket error ended it.
+func (o *Outcome) Total(w io.Writer, c *Config) error {
+	line := ""
+	if !c.beats() && !c.HTML {
+		line = "\n" // after the dots
+	}
+	if n := o.Figures.Complete - o.Figures.Lost; n > 0 {
+		line += fmt.Sprintf("Total of %d requests completed\n", n)
+	}
+	_, err := io.WriteString(w, line)
+	return err
+}
+
 // causes lists the failures, each cause on a line.
 func causes(r *loadgen.Recording) string {
 	if r.Failed == 0 {
