@@ -112,6 +112,7 @@ func (g *Generator) Run(ctx context.Context) error {
 	defer g.abandon()
 	unhook := context.AfterFunc(ctx, g.abandonAll)
 	defer unhook()
+	g.recorder.began.Store(int64(clock.Now()))
 	watched := make(chan struct{})
 	ended := make(chan struct{})
 	go func() {
@@ -193,7 +194,7 @@ func (g *Generator) Stop() {
 // Snapshot is how a stream stands at a moment.
 type Snapshot struct {
 	Counts
-	Rate     float64       // good answers of the last second, those of the warm-up included
+	Rate     float64       // good answers per second of the last one, or since Run was called; the warm-up included
 	P50, P99 time.Duration // of all good answers from t = 0 on; 0 before the first
 	BadStart string        // the first failure of the warm-up, in words; "" if there is none
 }
@@ -202,7 +203,7 @@ type Snapshot struct {
 // goroutine, and is cheap enough for once a second.
 func (g *Generator) Snapshot() Snapshot {
 	var s Snapshot
-	s.Counts, s.Rate = g.recorder.counts()
+	s.Counts, s.Rate = g.recorder.counts(clock.Now())
 	s.BadStart = g.recorder.badStart()
 	if latency := g.recorder.latency(); latency.TotalCount() > 0 {
 		s.P50 = time.Duration(latency.ValueAtPercentile(50)) * time.Microsecond

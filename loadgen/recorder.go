@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -13,7 +14,10 @@ import (
 const MaxShards = 8
 
 // recorder is what the senders of a stream record into.
-type recorder struct{ shards []*shard }
+type recorder struct {
+	shards []*shard
+	began  atomic.Int64 // clock.Time from which answers may come
+}
 
 func newRecorder(epoch clock.Time, open bool, observe func(int, *Result)) *recorder {
 	r := &recorder{}
@@ -76,9 +80,11 @@ func (r *recorder) badStart() string {
 	return first.text
 }
 
-// counts returns the counters and the good answers of the last second.
-func (r *recorder) counts() (sum Counts, rate float64) {
-	now := clock.Now()
+// counts returns the counters and the good answers per second of the second before
+// now, or of less if it began later.
+func (r *recorder) counts(now clock.Time) (sum Counts, rate float64) {
+	end := now / clock.Time(tick) * clock.Time(tick)
+	over := end.Sub(max(end.Add(-time.Second), clock.Time(r.began.Load())))
 	for _, s := range r.shards {
 		s.mu.Lock()
 		c, n := s.counts, s.rate(now)
@@ -89,7 +95,11 @@ func (r *recorder) counts() (sum Counts, rate float64) {
 		sum.Retried += c.Retried
 		sum.WarmupOK += c.WarmupOK
 		sum.WarmupFailed += c.WarmupFailed
-		rate += float64(n) / time.Second.Seconds()
+		rate += float64(n)
 	}
+	if over <= 0 {
+		return sum, 0
+	}
+	rate /= over.Seconds()
 	return sum, rate
 }

@@ -15,6 +15,30 @@ import (
 	"github.com/hachaos/hachaos/reports/units"
 )
 
+// The rate of a stream that began less than a second ago is that of the time
+// since, not of a second of which most was before.
+func TestRateOfAYoungStream(t *testing.T) {
+	const now = clock.Time(100 * time.Second)
+	for _, c := range []struct {
+		began clock.Time
+		done  []clock.Time
+		want  float64
+	}{
+		{now.Add(-200 * time.Millisecond), []clock.Time{now.Add(-150 * time.Millisecond), now.Add(-50 * time.Millisecond), now.Add(-50 * time.Millisecond)}, 15},
+		{now.Add(-2 * time.Second), []clock.Time{now.Add(-1500 * time.Millisecond), now.Add(-950 * time.Millisecond), now.Add(-50 * time.Millisecond), now}, 2},
+		{now, []clock.Time{now}, 0},
+	} {
+		r := newRecorder(0, false, nil)
+		r.began.Store(int64(c.began))
+		for i, at := range c.done {
+			r.shard(i).markRecent(&outcome{done: at})
+		}
+		if _, rate := r.counts(now); rate < c.want-1e-9 || rate > c.want+1e-9 {
+			t.Errorf("began %v before: %v/s, want %v/s", now.Sub(c.began), rate, c.want)
+		}
+	}
+}
+
 func rateOf(r float64) units.Rate { return units.Rate(r) }
 
 // randomOutcome is a request of two minutes that ended somehow.
