@@ -86,6 +86,17 @@ func TestText(t *testing.T) {
 	golden(t, "full.html", b.String())
 }
 
+// A bound on what is in flight says nothing of how long requests take.
+func TestTimePerRequestOfOpenLoad(t *testing.T) {
+	var b bytes.Buffer
+	if err := Text(&b, Page{Concurrency: 1000, Open: true}, observed(false)); err != nil {
+		t.Fatal(err)
+	}
+	if want := "Time per request:       51.458 [ms] (mean)\nTime per request:       20.000 [ms] (mean, across all"; !strings.Contains(b.String(), want) {
+		t.Errorf("%q is missing in\n%s", want, b.String())
+	}
+}
+
 // TestFigures wants every request in exactly one place.
 func TestFigures(t *testing.T) {
 	f := observed(false)

@@ -259,7 +259,7 @@ func (o Options) page(u *url.URL, s *loadgen.Stream) ab.Page {
 		p.Variable = true
 	}
 	if s.Open != nil {
-		p.Concurrency = s.Open.Senders
+		p.Concurrency, p.Open = s.Open.Senders, true
 	}
 	for _, r := range s.Requests {
 		p.SentBody = p.SentBody || r.Body != "" || r.Method == "POST" || r.Method == "PUT"

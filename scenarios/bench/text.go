@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -125,9 +126,17 @@ func histogram(h *hdrhistogram.Histogram) string {
 	b.WriteString("\nLatency of good answers\n")
 	for i, n := range counts {
 		bar := int((n*histogramBar + most - 1) / most)
-		upTo := time.Duration(min(edges[i], hi) * float64(time.Microsecond))
-		line := fmt.Sprintf("  up to %9s %12s  %s", units.FormatDuration(upTo), units.FormatCount(n), strings.Repeat("█", bar))
+		line := fmt.Sprintf("  up to %9s %12s  %s", edgeText(min(edges[i], hi)), units.FormatCount(n), strings.Repeat("█", bar))
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
 	return b.String()
+}
+
+// edgeText prints so many microseconds with two digits where [units.FormatDuration]
+// has one, which neighbours would share: "0.11 ms".
+func edgeText(us float64) string {
+	if us >= 100 && us < 1000 {
+		return strconv.FormatFloat(us/1000, 'f', 2, 64) + " ms"
+	}
+	return units.FormatDuration(time.Duration(us * float64(time.Microsecond)))
 }
