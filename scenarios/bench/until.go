@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"strings"
 
 	"github.com/hachaos/hachaos/reports"
 	"github.com/hachaos/hachaos/reports/units"
@@ -22,33 +21,10 @@ const (
 	firstRate     = 100
 	finest        = 1.05
 	confirmations = 5
-	mostTrials    = 40
-	confidence    = 0.95
+	attempts      = 3 // at a rate that the generator did not keep to
+	mostTrials    = 60
 	highestRate   = 1e6
 )
-
-// Found is the outcome of a search.
-type Found struct {
-	Objective string
-	Rate      float64 // the highest that kept it, in requests per second; 0: none did
-	Missed    float64 // the lowest above it that did not; 0: none was seen
-	Kept      int     // trials at Rate after the one that found it: all kept it
-	Again     int     // rates that were played again, Rate the last of them
-	Saturated bool    // it was the generator that could not keep to Missed
-	Ended     bool    // a signal did
-	Trials    []Trial
-	best      *reports.Report // of the last trial that kept it
-	last      *reports.Report // of the last trial
-}
-
-// Trial is one rate that was tried.
-type Trial struct {
-	Rate      float64
-	Value     *float64 // of the objective's metric; nil: unknown
-	Unit      string
-	Kept      bool
-	Saturated bool
-}
 
 // parseUntil reads the objective of a search: one on the load, which each trial
 // can judge.
@@ -156,29 +132,37 @@ func (s *search) confirm(ctx context.Context) error {
 		if f.Kept++; !good {
 			f.Missed, f.Rate, f.Kept = f.Rate, f.Rate/step, 0
 			f.Again++
-			step *= step
+			step = min(step*step, 2)
 		}
 	}
 	return nil
-}
-
-// keptBefore is the highest rate below Missed that a trial kept; 0 if none did.
-func (f *Found) keptBefore() float64 {
-	rate := 0.0
-	for _, t := range f.Trials {
-		if t.Kept && (f.Missed == 0 || t.Rate < f.Missed) {
-			rate = max(rate, t.Rate)
-		}
-	}
-	return rate
 }
 
 func (s *search) more(ctx context.Context) bool {
 	return ctx.Err() == nil && len(s.found.Trials) < mostTrials
 }
 
-// try plays one rate and tells whether the objective was kept.
+// try tells whether the objective is kept at a rate. A trial in which the generator
+// did not keep to the rate says nothing of the target, and often only that the
+// machine was busy: it is played again.
 func (s *search) try(ctx context.Context, rate float64) (bool, error) {
+	for n := 1; ; n++ {
+		t, err := s.once(ctx, rate)
+		if err != nil {
+			return false, err
+		}
+		if t.Saturated && n < attempts && s.more(ctx) {
+			continue
+		}
+		if !t.Kept {
+			s.found.Saturated = t.Saturated // what was missed last is what Missed will be
+		}
+		return t.Kept, nil
+	}
+}
+
+// once plays one trial.
+func (s *search) once(ctx context.Context, rate float64) (t Trial, err error) {
 	report, err := s.play(ctx, rate)
 	if err == nil {
 		s.found.last = report
@@ -187,97 +171,15 @@ func (s *search) try(ctx context.Context, rate float64) (bool, error) {
 		err = errEnded
 	}
 	if err != nil {
-		return false, err
+		return t, err
 	}
 	slo := report.SLOs[0]
-	t := Trial{Rate: rate, Value: slo.Value, Unit: slo.Unit, Saturated: report.Verdict == reports.Inconclusive}
+	t = Trial{Rate: rate, Value: slo.Value, Unit: slo.Unit, Saturated: report.Verdict == reports.Inconclusive}
 	t.Kept = slo.OK && !t.Saturated
 	s.found.Trials = append(s.found.Trials, t)
-	if !t.Kept {
-		s.found.Saturated = t.Saturated // what was missed last is what Missed will be
-	} else {
+	if t.Kept {
 		s.found.best = report
 	}
 	fmt.Fprintln(s.w, t.line(s.found.Objective))
-	return t.Kept, nil
-}
-
-func (t *Trial) line(objective string) string {
-	word := "missed"
-	switch {
-	case t.Saturated:
-		word = "not known: the generator could not keep to the rate"
-	case t.Kept:
-		word = "kept"
-	}
-	return fmt.Sprintf("%12s   %s %s", units.FormatRate(t.Rate), objective, word)
-}
-
-// ExitCode is 0 if a rate was found, 4 if the generator's own limit ended the
-// search, and 1 if no rate kept the objective.
-func (f *Found) ExitCode() int {
-	switch {
-	case f.Saturated:
-		return reports.ExitInconclusive
-	case f.Rate == 0:
-		return reports.ExitFail
-	}
-	return reports.ExitPass
-}
-
-// Report is that of the last trial that kept the objective; of the last trial of
-// all if none did; nil if there was none.
-func (f *Found) Report() *reports.Report {
-	if f.best == nil {
-		return f.last
-	}
-	return f.best
-}
-
-// share is the lower bound of the share of trials that keep the objective, given
-// that all of Kept did: α^(1/Kept), from Clopper and Pearson. Each rate that is
-// played again is another chance to be wrong: the n-th has α = (1−confidence)/2ⁿ,
-// of which all together have no more than 1−confidence (Bonferroni).
-func (f *Found) share() float64 {
-	return math.Pow((1-confidence)/math.Pow(2, float64(f.Again)), 1/float64(f.Kept))
-}
-
-// Text says what was found, and how sure it is.
-func (f *Found) Text(w io.Writer, _ reports.TextOptions) error {
-	var b strings.Builder
-	switch {
-	case f.Rate == 0:
-		fmt.Fprintf(&b, "No rate kept %s", f.Objective)
-		if f.Missed > 0 {
-			fmt.Fprintf(&b, ", down to %s", units.FormatRate(f.Missed))
-		}
-		b.WriteString(".\n")
-	default:
-		fmt.Fprintf(&b, "%s is kept up to %s", f.Objective, units.FormatRate(f.Rate))
-		if f.Missed > 0 {
-			fmt.Fprintf(&b, " and missed at %s", units.FormatRate(f.Missed))
-		}
-		b.WriteString(".\n")
-		f.sure(&b)
-	}
-	if f.Saturated {
-		b.WriteString("It was the generator that could not keep to the higher rate: the target's own limit may be higher. Give hachaos more processors than the target leaves it.\n")
-	}
-	if f.Ended {
-		b.WriteString("The search was ended early.\n")
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// sure says how far the rate can be trusted.
-func (f *Found) sure(b *strings.Builder) {
-	b.WriteString("How sure: ")
-	if f.Kept == 0 {
-		b.WriteString("not sure, that rate was not played again")
-	} else {
-		fmt.Fprintf(b, "played again, it was kept %d of %d times, so at %.0f %% confidence by at least %.0f %% of such trials",
-			f.Kept, f.Kept, 100*confidence, math.Floor(100*f.share()))
-	}
-	fmt.Fprintf(b, "; %d trials in all.\n", len(f.Trials))
+	return t, nil
 }

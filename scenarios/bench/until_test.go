@@ -72,7 +72,24 @@ func TestSearchWithoutALimit(t *testing.T) {
 
 func TestSearchThatTheGeneratorEnds(t *testing.T) {
 	s, text := searchFor(t, upTo(5000, reports.Inconclusive))
+	if !strings.Contains(text, "/s and not known at 5,") || strings.Contains(text, "missed") {
+		t.Errorf("what the generator could not play was not missed: %s", text)
+	}
 	if f := s.found; f.Rate < 4500 || f.Rate > 5000 || f.ExitCode() != reports.ExitInconclusive || !strings.Contains(text, "generator that could not keep") {
+		t.Errorf("%+v: %s", f, text)
+	}
+}
+
+// A machine that is busy now and then does not make the target's rate lower.
+func TestSearchOnABusyMachine(t *testing.T) {
+	n := 0
+	s, text := searchFor(t, func(rate float64) reports.Verdict {
+		if n++; n%4 < 2 {
+			return reports.Inconclusive
+		}
+		return upTo(1000, reports.Fail)(rate)
+	})
+	if f := s.found; f.Rate < 950 || f.Rate > 1000 || f.Missed <= 1000 || f.ExitCode() != 0 || f.Again != 1 {
 		t.Errorf("%+v: %s", f, text)
 	}
 }
