@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"strconv"
@@ -68,6 +69,9 @@ reload, or SIGUSR2). SIGTERM lets it finish what it has and ends it.`,
 
 func (f *clusterFlags) run(cmd *cobra.Command) error {
 	config, err := f.configuration(cmd)
+	if err == nil {
+		err = f.check(config)
+	}
 	if err != nil {
 		return usageError(err)
 	}
@@ -129,6 +133,18 @@ func (f *clusterFlags) configuration(cmd *cobra.Command) (cluster.Config, error)
 		c.App.Work = units.Duration(f.work)
 	}
 	return c, nil
+}
+
+// check finds what is wrong before anything is started.
+func (f *clusterFlags) check(c cluster.Config) error {
+	mistakes := []error{c.Validate()}
+	if _, _, err := net.SplitHostPort(f.listen); err != nil {
+		mistakes = append(mistakes, fmt.Errorf("--listen: %w (want HOST:PORT)", err))
+	}
+	if _, _, err := net.SplitHostPort(f.admin); err != nil && f.admin != "" && f.admin != cluster.NoAdmin {
+		mistakes = append(mistakes, fmt.Errorf("--admin: %w (want HOST:PORT, or none)", err))
+	}
+	return errors.Join(mistakes...)
 }
 
 // announcement says for people where a master listens.

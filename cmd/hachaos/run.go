@@ -144,6 +144,9 @@ func (f *runFlags) playAll(ctx context.Context, cmd *cobra.Command, list []*scen
 			docs = append(docs, r)
 			codes = append(codes, reports.ExitCode(r.Verdict))
 			if f.quiet || taken {
+				if r.Verdict == reports.Error {
+					fmt.Fprintf(cmd.ErrOrStderr(), "hachaos: %s: %s\n", r.Scenario.Name, r.Reasons[0])
+				}
 				continue
 			}
 			if err := printText(cmd.OutOrStdout(), r); err != nil {

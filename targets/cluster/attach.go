@@ -4,6 +4,7 @@ package cluster
 
 import (
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -13,6 +14,7 @@ const helloTimeout = 2 * time.Second
 
 // serveWorkers accepts the workers' wires.
 func (m *master) serveWorkers() {
+	var told sync.Map // a worker that another master left dials again and again
 	for {
 		conn, err := m.workers.AcceptUnix()
 		if err != nil {
@@ -21,7 +23,11 @@ func (m *master) serveWorkers() {
 		w := newWire(conn)
 		m.wg.Go(func() {
 			defer w.close()
-			if err := m.serveWorker(w); err != nil {
+			err := m.serveWorker(w)
+			if err == nil {
+				return
+			}
+			if _, again := told.LoadOrStore(err.Error(), true); !again {
 				m.Log.Warn("a process on the workers' socket was turned away", "error", err)
 			}
 		})

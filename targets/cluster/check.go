@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -23,6 +24,16 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
+// Validate returns all that is wrong with c, its defaults filled in.
+func (c Config) Validate() error {
+	c.SetDefaults()
+	var mistakes []error
+	c.Check(func(path, message string) {
+		mistakes = append(mistakes, fmt.Errorf("%s: %s", path, message))
+	})
+	return errors.Join(mistakes...)
+}
+
 // Check reports what is wrong with c; path is that of a key in it, such as
 // "restart.backoff".
 func (c *Config) Check(report func(path, message string)) {
@@ -39,5 +50,8 @@ func (c *Config) Check(report func(path, message string)) {
 	c.checkExec(report)
 	c.checkQueue(report)
 	c.checkProxy(report)
+	if s := c.App.Slow; s != nil && s.Worker > c.Workers.Number() {
+		report("app.slow.worker", fmt.Sprintf("there is no worker %d (they are 1 to %d)", s.Worker, c.Workers.Number()))
+	}
 	c.App.Check(func(path, message string) { report("app."+path, message) })
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hachaos/hachaos/reports/units"
+	"github.com/hachaos/hachaos/targets/app"
 )
 
 func TestConfigCheck(t *testing.T) {
@@ -23,7 +24,11 @@ func TestConfigCheck(t *testing.T) {
 	}{
 		{good, nil},
 		{bad, []string{"workers", "dispatch", "threads", "restart.when", "restart.max_backoff", "restart.min_uptime", "ready_timeout", "kill_timeout", "app.work"}},
+		{Config{Workers: 2, Weights: []int{1, 2}, Backup: []int{2}, SlowStart: 1, App: app.Config{Slow: &app.Slow{Worker: 3, Wait: 1}}},
+			[]string{"weights", "backup", "slow_start", "app.slow.worker"}},
+		{Config{Workers: 2, Dispatch: "proxy", Weights: []int{0, 2, 3}, Backup: []int{3}}, []string{"weights", "weights[0]", "backup[0]"}},
 	} {
+		c.config.SetDefaults()
 		var got []string
 		c.config.Check(func(path, _ string) { got = append(got, path) })
 		if !slices.Equal(got, c.want) {

@@ -98,10 +98,7 @@ func (o *Options) setDefaults() {
 }
 
 func (o *Options) check() error {
-	var mistakes []error
-	o.Config.Check(func(path, message string) {
-		mistakes = append(mistakes, fmt.Errorf("%s: %s", path, message))
-	})
+	mistakes := []error{o.Config.Validate()}
 	if err := o.Config.checkProgram(); err != nil {
 		mistakes = append(mistakes, err)
 	}

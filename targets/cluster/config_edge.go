@@ -70,6 +70,9 @@ func (c *Config) checkEdge(report func(path, message string)) {
 		{"sticky", c.Sticky != nil, "sees a request before it chooses a worker"},
 		{"health", c.Health != nil, "asks workers for their health"},
 		{"tls", c.TLS != nil, "speaks for all workers"},
+		{"weights", c.Weights != nil, "chooses among workers"},
+		{"backup", c.Backup != nil, "chooses among workers"},
+		{"slow_start", c.SlowStart != 0, "chooses among workers"},
 		{"limits.rate", c.Limits.Rate != 0, "counts requests before they reach workers"},
 		{"limits.connections", c.Limits.Connections != 0, "knows of all connections"},
 	} {

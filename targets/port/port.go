@@ -62,7 +62,7 @@ func listen(address string) (*net.TCPListener, error) {
 	config.SetMultipathTCP(false)
 	ln, err := config.Listen(context.Background(), "tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("listen on %s: the address is in use: %w", address, syscall.EADDRINUSE)
+		return nil, fmt.Errorf("listen on %s: %w (stop what listens there, or choose another port)", address, syscall.EADDRINUSE)
 	}
 	if err != nil {
 		return nil, err

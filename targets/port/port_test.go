@@ -30,7 +30,7 @@ func TestListenSaysTaken(t *testing.T) {
 	}
 	defer ln.Close()
 	_, err = Listen(ln.Addr().String())
-	if !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), ln.Addr().String()+": the address is in use") {
+	if !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), ln.Addr().String()+": address already in use (stop what listens there") {
 		t.Errorf("listening twice: %v", err)
 	}
 	if _, err := Listen("127.0.0.1"); err == nil {
