@@ -53,15 +53,31 @@ func (s *standbyProcess) newActive() (*active, error) {
 		}
 		a.dispatch = p
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	a.cancel = cancel
-	a.look()
-	a.wg.Go(func() { a.follow(ctx) })
+	a.begin()
 	a.dispatch.open()
 	return a, nil
 }
 
-// follow keeps the dispatcher's workers those that are ready.
+// beside returns what a proxy goes on with whose workers are another master's.
+func (m *master) beside(p *proxy) *active {
+	a := &active{dispatch: p, page: m.page, exec: len(m.Config.Exec) > 0, known: map[*page.Entry]*followed{}}
+	for w := range m.living {
+		if w.member != nil {
+			a.known[w.entry] = &followed{w.member, w.state != Serving}
+		}
+	}
+	a.begin()
+	return a
+}
+
+// begin keeps the dispatcher's workers those that are ready, until yield.
+func (a *active) begin() {
+	ctx, cancel := context.WithCancel(context.Background())
+	a.cancel = cancel
+	a.look()
+	a.wg.Go(func() { a.follow(ctx) })
+}
+
 func (a *active) follow(ctx context.Context) {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()

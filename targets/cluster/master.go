@@ -185,11 +185,7 @@ func (m *master) run(ctx context.Context, signals <-chan os.Signal) error {
 	err := m.loop(ctx, signals)
 	if m.yielded {
 		m.farewell = m.passOnAll(signals)
-		owed, cancel := context.WithTimeout(context.Background(), passGrace+m.Config.KillTimeout.Std())
-		defer cancel()
-		if p, ok := m.dispatch.(*proxy); ok {
-			p.pass(owed)
-		}
+		m.settle()
 	}
 	return err
 }

@@ -9,6 +9,21 @@ import (
 	"time"
 )
 
+// settle answers, as a proxy, what was asked before the next master had the
+// listener, and what clients ask meanwhile over connections that they keep: by
+// workers that this one need not know.
+func (m *master) settle() {
+	p, ok := m.dispatch.(*proxy)
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), passGrace+m.Config.KillTimeout.Std())
+	defer cancel()
+	a := m.beside(p)
+	p.pass(ctx)
+	a.yield()
+}
+
 // passOnTimeout bounds how long a master sees to it that its successor hears.
 const passOnTimeout = time.Second
 

@@ -206,3 +206,40 @@ func TestStopOfAMasterThatOwes(t *testing.T) {
 		})
 	}
 }
+
+// Clients keep connections to a master that has handed the cluster over, for a
+// moment, in which the next one may replace all workers.
+func TestMasterThatOwesKnowsNewWorkers(t *testing.T) {
+	t.Parallel()
+	f := start(t, masterOptions{Config: program(t, 2, "none")})
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := timeout()
+	defer cancel()
+	var clients []*caller
+	ask := func(c *caller) {
+		t.Helper()
+		if _, status, err := c.get(ctx, "/"); err != nil || status != 200 {
+			t.Errorf("status %d, %v", status, err)
+		}
+	}
+	for range 4 {
+		c := &caller{address: f.address, keepalive: true}
+		defer c.hangUp()
+		ask(c)
+		clients = append(clients, c)
+	}
+	if err := f.Upgrade(ctx, self); err != nil {
+		t.Fatal(err)
+	}
+	f.awaitMaster(2, f.process.PID())
+	if err := f.Reload(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range clients { // a connection that has ended by now is not used again
+		ask(c)
+	}
+	f.end()
+}
