@@ -66,6 +66,10 @@ func newReuseport(e *estate, slots int, c Config, log *slog.Logger) (*reuseport,
 	if e.inherited {
 		r.listeners = e.listeners
 		r.forget()
+		for _, l := range r.listeners {
+			l.deserted = l.deserted || l.slot > slots // its master died while it made the cluster smaller
+		}
+		r.steer()
 		return r, nil
 	}
 	if err := e.ln.Close(); err != nil {

@@ -173,8 +173,7 @@ func TestReuseportSharesItsPortWithNoOther(t *testing.T) {
 
 // The kernel numbers listeners as reuseport thinks it does, also after one of
 // them was ended that a standby has open too.
-func TestSteer(t *testing.T) {
-	t.Parallel()
+func TestSteer(t *testing.T) { // alone: a process that starts has the first listener for a moment
 	first, err := port.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -260,5 +259,62 @@ func TestSteer(t *testing.T) {
 	}
 	if got, want := numbers(next.listeners), numbers(r.listeners); !slices.Equal(got, want) {
 		t.Errorf("another master has %v, this one %v", got, want)
+	}
+}
+
+// A master that dies while it makes the cluster smaller leaves a listener to which
+// no worker belongs.
+func TestReuseportInheritsMoreThanItsSlots(t *testing.T) { // alone: a process that starts has the first listener for a moment
+	first, err := port.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := config(3, "reuseport", 0)
+	c.SetDefaults()
+	log := slog.New(slog.DiscardHandler)
+	r, err := newReuseport(&estate{ln: first, address: first.Addr().String()}, 3, c, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.close)
+	heir := &estate{inherited: true, address: r.address}
+	for _, l := range r.listeners {
+		file, err := duplicate(l.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		heir.listeners = append(heir.listeners, &slotListener{slot: l.slot, file: file})
+	}
+	next, err := newReuseport(heir, 2, c, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(next.close)
+	next.open()
+	if slots, _ := next.bequeath(); !slices.Equal(slots, []int{1, 2, -3}) {
+		t.Errorf("it has the listeners of %v", slots)
+	}
+	const clients = 40
+	for range clients {
+		conn, err := net.Dial("tcp", r.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := conn.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	came := 0
+	if !eventually(func() bool {
+		for _, l := range r.listeners[:2] {
+			if fd, err := accept(int(l.file.Fd())); err == nil {
+				unix.Close(fd)
+				came++
+			}
+		}
+		return came == clients
+	}) {
+		t.Errorf("%d of %d connections came to workers that there are", came, clients)
 	}
 }
