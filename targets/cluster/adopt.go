@@ -62,9 +62,6 @@ func (m *master) adopt() {
 		}
 		if p.Slot > len(m.slots) {
 			if p.Ended == 0 {
-				if known := m.reached[e]; known != nil {
-					m.dispatch.leave(known)
-				}
 				m.sendAway(e)
 			}
 			continue
@@ -106,13 +103,19 @@ func (m *master) adoptWorker(s *slot, e *page.Entry) (*worker, error) {
 	}
 	m.living[w] = struct{}{}
 	w.timer = time.AfterFunc(m.Config.ReadyTimeout.Std(), func() { m.post(func() { m.tooLate(w) }) })
+	if p.Ready && m.Config.Liveness == nil {
+		w.timer.Stop() // it may be frozen, which is its affair as it was before
+	}
 	m.wg.Go(func() {
 		if a.fd.wait() == nil {
 			close(a.done)
 		}
 	})
 	m.wg.Go(func() {
-		<-m.done
+		select {
+		case <-a.done:
+		case <-m.done:
+		}
 		a.fd.close()
 	})
 	if o, err := openOutput(outputFile(m.Dir, s.number, w.life)); err == nil { // else it has printed its last
@@ -145,21 +148,15 @@ func (m *master) adoptWorker(s *slot, e *page.Entry) (*worker, error) {
 // sendAway lets a worker go for whom there is no slot: it was started, or told to
 // leave, right before its master died.
 func (m *master) sendAway(e *page.Entry) {
-	a, err := adoptProcess(e.Process().ID)
+	s := newSlot(e.Process().Slot, m.Config.Restart)
+	s.removed = true
+	w, err := m.adoptWorker(s, e)
 	if err != nil {
 		e.End(unknownExit)
 		return
 	}
-	_ = a.Signal(syscall.SIGTERM) // it may have ended already, which is as good
-	m.wg.Go(func() {
-		if a.fd.wait() == nil {
-			e.End(unknownExit)
-		}
-	})
-	m.wg.Go(func() {
-		<-m.done
-		a.fd.close()
-	})
+	s.current = w
+	m.leave(w)
 }
 
 // leaveSurplus lets the workers of a slot go that were to be replaced by w when

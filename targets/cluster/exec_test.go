@@ -25,8 +25,14 @@ import (
 const programArg = "program"
 
 // programMain answers, but for /hold, which it answers never. Given a listener
-// instead of a port it serves in turn.
+// instead of a port it serves in turn. If it is to be stubborn it does not end when
+// it is told to, and says when it listens to that no more.
 func programMain() {
+	if len(os.Args) > 2 {
+		signal.Ignore(os.Interrupt, syscall.SIGTERM)
+		fmt.Println(os.Args[2])
+		select {}
+	}
 	if os.Getenv("LISTEN_FDS") != "" {
 		serveInTurn()
 		return

@@ -95,6 +95,8 @@ func workerMain() {
 	case string(mood) == "chatter":
 		fmt.Println("hello")
 		fmt.Fprintln(os.Stderr, "panic is only a word")
+	case string(mood) == "second hangs" && os.Getenv("INSTANCE_ID") == "2":
+		select {}
 	case string(mood) == "third crashes" && os.Getenv("INSTANCE_ID") == "3":
 		os.Exit(3)
 	}

@@ -151,6 +151,7 @@ func (m *master) becameReady(w *worker, port int) {
 	w.entry.SetPort(port)
 	w.entry.SetReady(true)
 	m.dispatch.join(w.member)
+	_ = w.member.send(frame{kind: resume}) // another master may have let it rest
 	close(w.ready)
 	m.leaveSurplus(w)
 	if m.Config.Liveness != nil {
