@@ -37,6 +37,9 @@ Different from ab:
     it is sent once more and counted as retried;
   - a prober sends 100 requests a second beside the load (--no-probe: none);
   - certificates are checked (--insecure: not), and -v shows none;
+  - -X leads to https through a tunnel (ab: it speaks TLS with the proxy);
+  - what ab takes for 0 or leaves out (-v x, -b 0, -f SSL3) is refused, and every
+    mistake ends it with 22 (ab: some with 1);
   - hosts that are not loopback need --allow-remote.
 Availability counts answers of status 400 and above as failed; "Failed requests"
 does not, as with ab.

@@ -40,10 +40,16 @@ func (c *Config) beats() bool {
 
 // Text writes the outcome: ab's report, and below it what ab does not know.
 func (o *Outcome) Text(w io.Writer, c *Config, opts reports.TextOptions) error {
-	if !c.beats() {
-		if _, err := io.WriteString(w, "..done\n"); err != nil {
-			return err
-		}
+	end := ""
+	switch {
+	case c.beats():
+	case o.Report.Verdict == reports.Interrupted:
+		end = "\n"
+	default:
+		end = "..done\n"
+	}
+	if _, err := io.WriteString(w, end); err != nil {
+		return err
 	}
 	if c.HTML {
 		return ab.HTML(w, o.Page, o.Figures)
