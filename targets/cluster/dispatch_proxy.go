@@ -20,7 +20,8 @@ import (
 )
 
 const (
-	// headerSlop is what net/http allows beyond its limit of a header.
+	// headerSlop is what net/http allows beyond its limit of an HTTP/1 header: see
+	// screen.
 	headerSlop = 4096
 	// proxyGC is the proxy's GOGC: a collection takes longer than many requests.
 	proxyGC = 400
@@ -76,7 +77,7 @@ func newProxy(ln *net.TCPListener, c Config, made *secrets, counts *page.Request
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ConnContext:       screened,
 		ReadHeaderTimeout: c.Timeouts.Header.Std(), IdleTimeout: c.Timeouts.KeepAlive.Std(),
-		MaxHeaderBytes:               int(c.Limits.Header) - headerSlop,
+		MaxHeaderBytes:               int(c.Limits.Header),
 		DisableGeneralOptionsHandler: true, // it knows nothing of what the screen did not see
 		TLSConfig:                    secure, Protocols: new(http.Protocols),
 	}

@@ -307,6 +307,28 @@ func TestProxySpeaksHTTP2WithoutTLS(t *testing.T) {
 	}
 }
 
+// The limit of a header is the same for both versions of HTTP.
+func TestHeadersAreLimited(t *testing.T) {
+	f := newFront(t, Config{Limits: Limits{Header: 16 << 10}}, name("served"))
+	const get = "GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nX: %s\r\n\r\n"
+	room := 16<<10 - len(get) + len("%s")
+	for length, want := range map[int]string{room: "200", room + 1: "431", room + 5000: "431", 100 << 10: "431"} {
+		if all := f.say(fmt.Sprintf(get, strings.Repeat("a", length))); !strings.HasPrefix(all, "HTTP/1.1 "+want+" ") {
+			t.Errorf("HTTP/1.1, a header of %d bytes: %.100q", 16<<10+length-room, all)
+		}
+	}
+	fields := []field{{":method", "GET"}, {":scheme", "http"}, {":authority", "test"}, {":path", "/"}}
+	if status := f.rawH2().ask("", append(fields, field{"x", strings.Repeat("a", 15<<10)})...); status != 200 {
+		t.Errorf("HTTP/2, a header of 15 KiB: %d", status)
+	}
+	for range 5 {
+		fields = append(fields, field{"x", strings.Repeat("a", 4<<10)})
+	}
+	if status := f.rawH2().ask("", fields...); status != 431 {
+		t.Errorf("HTTP/2, a header of 20 KiB: %d", status)
+	}
+}
+
 func TestCertificatesThatDoNotFit(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name string) {

@@ -59,6 +59,9 @@ const screenSpace = 2 << 10
 // answers 400 and closes. It is no shorter than what tells HTTP/2 from it.
 const malformed = "this was refused\r\n\r\n"
 
+// tooLong is more of a header than the server accepts beyond the limit.
+var tooLong = strings.Repeat("a", 2*headerSlop)
+
 func (s *screen) Read(p []byte) (int, error) {
 	for s.passed == 0 && len(p) > 0 {
 		if s.through || s.body > 0 {
@@ -168,7 +171,11 @@ func (s *screen) header() bool {
 		s.in, s.through = []byte(malformed), true
 		s.passed = len(s.in)
 		return true
-	case end < 0 && len(s.in) > s.limit: // the server refuses that by itself
+	case end < 0 && len(s.in) > s.limit || end+4 > s.limit:
+		if end >= 0 {
+			s.in = s.in[:end]
+		}
+		s.in = append(s.in, tooLong...) // the server refuses what goes on for longer than it allows
 		s.passed, s.through = len(s.in), true
 		return true
 	case end < 0:
