@@ -191,3 +191,24 @@ func TestProxyRefusesInTime(t *testing.T) {
 		}
 	}
 }
+
+// A worker that dies while the client pauses is not waited for.
+func TestProxyTellsOfADeathInAnUpload(t *testing.T) {
+	var asked atomic.Int64
+	dies := func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+			conn.Close()
+		}
+	}
+	for what, request := range map[string]string{
+		"a length": "PUT / HTTP/1.1\r\nHost: test\r\nContent-Length: 1000000\r\n\r\n" + strings.Repeat("a", replayable+1),
+		"chunks":   fmt.Sprintf("PUT / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", replayable+1, strings.Repeat("a", replayable+1)),
+	} {
+		asked.Store(0)
+		f := newFront(t, Config{Timeouts: Timeouts{Idle: never}}, dies, dies)
+		if all := end(t, f.begin(request)); !strings.HasPrefix(all, "HTTP/1.1 502 ") || asked.Load() != 1 {
+			t.Errorf("%s: %d workers were asked, the answer is %q", what, asked.Load(), all)
+		}
+	}
+}

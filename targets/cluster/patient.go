@@ -21,9 +21,13 @@ type patientBody struct {
 	screen  *screen     // nil: it came by HTTP/2, and ends with its stream
 	ended   atomic.Bool // it was read to its end
 
-	mu       sync.Mutex
-	answered bool // the control must not be used any more
+	mu        sync.Mutex
+	abandoned bool // nobody wants it
+	answered  bool // the control must not be used any more
 }
+
+// bodyKey is where a request's context has a body that may be too long to keep.
+type bodyKey struct{}
 
 var errSlowClient = errors.New("the client does not send its request")
 
@@ -45,9 +49,20 @@ func (b *patientBody) Read(p []byte) (int, error) {
 func (b *patientBody) allow(until time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.abandoned {
+		until = time.Unix(1, 0)
+	}
 	if !b.answered {
 		_ = b.control.SetReadDeadline(until)
 	}
+}
+
+// abandon lets reading fail instead of waiting for the client, or wait again.
+func (b *patientBody) abandon(abandoned bool) {
+	b.mu.Lock()
+	b.abandoned = abandoned
+	b.mu.Unlock()
+	b.allow(time.Now().Add(b.idle))
 }
 
 // over lets a client that was answered send the rest of its body, which nobody

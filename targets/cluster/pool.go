@@ -93,7 +93,7 @@ func (p *pool) join(m *member) {
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(m.port))
 	dialer := net.Dialer{Timeout: p.config.Timeouts.Connect.Std()}
 	u := &upstream{member: m, since: clock.Now(), transport: &http.Transport{
-		DialContext:         dialTo(&dialer, address),
+		DialContext:         watchedTo(&dialer, address),
 		MaxIdleConnsPerHost: keepIdle, MaxIdleConns: keepIdle, IdleConnTimeout: keepIdleFor,
 		DisableCompression: true,
 	}}

@@ -3,6 +3,7 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/http"
@@ -55,9 +56,8 @@ func (p *proxy) ServeHTTP(to http.ResponseWriter, r *http.Request) {
 	if body != nil {
 		// The server sees by its own request's body whether the client still waits to
 		// be told to send it, and reads to its end what it does not know.
-		with := *r
-		with.Body = body
-		r = &with
+		r = r.WithContext(context.WithValue(r.Context(), bodyKey{}, body))
+		r.Body = body
 	}
 	if p.sticky != nil {
 		r = p.sticky.begin(r, time.Now())
