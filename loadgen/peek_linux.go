@@ -6,15 +6,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// peeker looks at a connection without waiting and without taking anything
-// from it. It keeps its function, so that looking allocates nothing.
-type peeker struct {
-	look func(fd uintptr)
-	idle bool // nothing has come
-	data bool // something has come, and not the end
-	end  bool // the peer has closed or reset it
-}
-
 func (p *peeker) init() {
 	p.look = func(fd uintptr) {
 		var b [1]byte
@@ -31,12 +22,4 @@ func (p *peeker) init() {
 			p.end = err == nil && poll[0].Revents&(unix.POLLRDHUP|unix.POLLHUP|unix.POLLERR) != 0
 		}
 	}
-}
-
-// peek looks at the connection. false: it could not be looked at.
-func (w *wire) peek() bool {
-	if w.peeker.look == nil {
-		w.peeker.init()
-	}
-	return w.raw.Control(w.peeker.look) == nil
 }

@@ -7,7 +7,6 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -92,16 +91,7 @@ func TestBenchWritesReports(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit code %d\n%s%s", code, out, errOut)
 	}
-	f, err := os.Open(filepath.Join(dir, "r.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	doc, err := reports.Read(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := doc.Reports()[0]
+	r := readReport(t, filepath.Join(dir, "r.json"))
 	if r.Target.Kind != "url" || r.Load[0].Requests.OK != 200 || r.Load[0].Engine != "http1" || r.Availability.Uptime == nil || r.DurationS <= 0 || time.Since(r.Started) > time.Hour {
 		t.Errorf("%+v", r)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hachaos/hachaos/reports"
 	"github.com/hachaos/hachaos/targets/backend"
 	"github.com/hachaos/hachaos/targets/proc"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -117,4 +118,25 @@ func TestScripts(t *testing.T) {
 			"exit":      exitCode,
 		},
 	})
+}
+
+// readReports reads all of a file's reports.
+func readReports(t testing.TB, path string) []*reports.Report {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	doc, err := reports.Read(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc.Reports()
+}
+
+// readReport reads the first of them.
+func readReport(t testing.TB, path string) *reports.Report {
+	t.Helper()
+	return readReports(t, path)[0]
 }

@@ -209,20 +209,6 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-func readReport(t testing.TB, path string) *reports.Report {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	doc, err := reports.Read(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return doc.Reports()[0]
-}
-
 // TestCountsAgree compares what the workers themselves counted with what the
 // report says they answered: the same, but for what was in flight at a kill.
 func TestCountsAgree(t *testing.T) {

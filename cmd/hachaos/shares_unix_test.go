@@ -3,11 +3,9 @@
 package main
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
 
-	"github.com/hachaos/hachaos/reports"
 	"github.com/hachaos/hachaos/targets/cluster/balance"
 )
 
@@ -20,18 +18,9 @@ func TestSharesOfTheSlowWorker(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Fatalf("%v:\n%s", err, out)
 	}
-	f, err := os.Open(filepath.Join(dir, "r.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	doc, err := reports.Read(f)
-	if err != nil {
-		t.Fatal(err)
-	}
 	const slow = 100.0 // milliseconds, that an answer of the slow worker takes at least
 	seen := map[string]bool{}
-	for _, r := range doc.Reports() {
+	for _, r := range readReports(t, filepath.Join(dir, "r.json")) {
 		var shares [4]float64
 		for i := range shares {
 			shares[i] = *r.SLOs[1+i].Value
