@@ -120,8 +120,19 @@ func (p *proxy) drain(ctx context.Context) {
 	p.rejects.Store(p.config.Drain.Mode == "reject" && !p.passes.Load())
 	p.ln.Close()
 	p.wg.Wait()
-	_ = p.server.Shutdown(ctx) // what lasts longer is cut off
+	if p.server.Shutdown(ctx) == nil {
+		return
+	}
+	// What lasts longer is cut off here, where clients can be told (502): each worker
+	// would wait for it as long again.
+	p.abort()
+	told, cancel := context.WithTimeout(context.Background(), cutGrace)
+	defer cancel()
+	_ = p.server.Shutdown(told) // who does not take it is no concern of ours
 }
+
+// cutGrace is how long clients whose requests are cut off have to hear of it.
+const cutGrace = time.Second
 
 // passGrace is how long clients have to come once more over a connection that
 // they keep, and to be told that it ends.

@@ -105,6 +105,39 @@ func TestKillTimeoutEndsAWorkerThatStays(t *testing.T) {
 	}
 }
 
+// A proxy does not leave it to the workers to cut off what lasts too long: they
+// would wait for it as long again.
+func TestKillTimeoutCutsOffAtTheProxy(t *testing.T) {
+	t.Parallel()
+	conf := config(2, "proxy", 0)
+	conf.App.Wait, conf.KillTimeout = units.Duration(time.Minute), units.Duration(time.Second)
+	f := start(t, masterOptions{Config: conf})
+	answered := make(chan int, 1)
+	go func() {
+		ctx, cancel := timeout()
+		defer cancel()
+		_, status, _ := (&caller{address: f.address}).get(ctx, "/")
+		answered <- status
+	}()
+	f.await("the request to be with a worker", func(s Status) bool { return s.Workers[0].InFlight+s.Workers[1].InFlight == 1 })
+	ctx, cancel := timeout()
+	defer cancel()
+	if err := f.Stop(ctx); err != nil {
+		t.Error(err)
+	}
+	<-f.process.Done()
+	if status := <-answered; status != 502 {
+		t.Errorf("who waited is answered %d", status)
+	}
+	log, err := os.ReadFile(f.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(log), "connections were cut off") {
+		t.Error("a worker had to cut off what the proxy had waited for")
+	}
+}
+
 func TestWorkerThatIsToldToGoLosesNothing(t *testing.T) {
 	for _, dispatch := range dispatches {
 		t.Run(dispatch, func(t *testing.T) {
