@@ -12,6 +12,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -229,6 +230,9 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("X-Worker", a.pid)
 	h.Set("Content-Type", "text/plain; charset=utf-8")
+	if len(r.TransferEncoding) > 0 || r.Header["Upgrade"] != nil {
+		h.Set("Connection", "close") // who screens requests does not see where this one ends
+	}
 	switch r.URL.Path {
 	case "/":
 		a.work(w, r, arrival)
@@ -293,7 +297,12 @@ func (a *App) takeIn(w http.ResponseWriter, r *http.Request, arrival *Arrival) b
 	if r.ContentLength != 0 {
 		arrival.End() // the client may send as slowly as it likes
 		if _, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, maxBody)); err != nil {
-			a.answer(w, http.StatusRequestEntityTooLarge, "body too large or incomplete\n")
+			var tooLarge *http.MaxBytesError
+			if errors.As(err, &tooLarge) {
+				a.answer(w, http.StatusRequestEntityTooLarge, "body too large\n")
+			} else {
+				a.answer(w, http.StatusBadRequest, "body malformed or incomplete\n")
+			}
 			return false
 		}
 	}

@@ -64,6 +64,14 @@ func NewServer(a *App, log *slog.Logger) *Server {
 	return s
 }
 
+// Screened says that connections are screened, which bounds a request's header, in
+// bytes, beyond which net/http allows some 4 KiB; more is answered 431. It is
+// called before Serve.
+func (s *Server) Screened(maxHeader int) {
+	s.http.MaxHeaderBytes = maxHeader
+	s.http.DisableGeneralOptionsHandler = true // it keeps connections whose requests have no end that is seen
+}
+
 // Serve accepts connections until all listeners are closed, and then returns nil.
 // If one of them fails, the others are closed.
 func (s *Server) Serve(listeners ...net.Listener) error {

@@ -51,6 +51,7 @@ func (m *master) spawn(s *slot) (*worker, error) {
 		App: m.Config.App, Threads: m.Config.Threads, Seed: m.Seed,
 		MaxInFlight: m.Config.MaxInFlight, QueueSize: m.Config.Queue.Size, QueueTimeout: m.Config.Queue.Timeout.Std(),
 		KillTimeout: m.Config.KillTimeout.Std(), Lifeline: m.Lifeline, Reject: m.Config.Drain.Mode == "reject",
+		MaxHeader: int(m.Config.Limits.Header),
 		Broadcast: m.Config.Broadcast != nil,
 	}
 	if err := m.program(&config); err != nil {

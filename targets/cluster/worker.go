@@ -47,6 +47,7 @@ type workerConfig struct {
 	QueueSize    int           `json:"queue_size"`
 	QueueTimeout time.Duration `json:"queue_timeout"`
 	KillTimeout  time.Duration `json:"kill_timeout"`
+	MaxHeader    int           `json:"max_header"` // of a request, in bytes
 	Lifeline     time.Duration `json:"lifeline"`
 	Broadcast    bool          `json:"broadcast"` // it serves once it was told a value
 	Reject       bool          `json:"reject"`    // what comes while it drains
@@ -151,6 +152,12 @@ func (p *workerProcess) run(ctx context.Context) error {
 		}
 	}
 	server := app.NewServer(p.app, p.log)
+	if p.Dispatch != "proxy" { // which has screened what comes
+		server.Screened(p.MaxHeader - headerSlop)
+		for i, ln := range listeners {
+			listeners[i] = &screenedListener{ln, func(c net.Conn) net.Conn { return screenConn(c, p.MaxHeader) }}
+		}
+	}
 	go func() { _ = (&http.Server{Handler: p.app, ReadHeaderTimeout: helloTimeout}).Serve(p.link.probes) }() // it ends with the process
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listeners...) }()
