@@ -45,6 +45,7 @@ type proxy struct {
 	wg      sync.WaitGroup
 	rejects atomic.Bool // what comes while the cluster stops
 	passes  atomic.Bool // another master has the listener
+	silent  sync.Map    // connections that have said nothing yet
 }
 
 // newProxy owns ln, counts requests in counts, and completes the secrets.
@@ -79,7 +80,7 @@ func newProxy(ln *net.TCPListener, c Config, made *secrets, counts *page.Request
 		ReadHeaderTimeout: c.Timeouts.Header.Std(), IdleTimeout: c.Timeouts.KeepAlive.Std(),
 		MaxHeaderBytes:               int(c.Limits.Header),
 		DisableGeneralOptionsHandler: true, // it knows nothing of what the screen did not see
-		TLSConfig:                    secure, Protocols: new(http.Protocols),
+		TLSConfig:                    secure, Protocols: new(http.Protocols), ConnState: p.listenFor,
 	}
 	p.server.Protocols.SetHTTP1(true)
 	p.server.Protocols.SetHTTP2(true)
@@ -138,12 +139,43 @@ const cutGrace = time.Second
 // they keep, and to be told that it ends.
 const passGrace = 2 * time.Second
 
-// pass leaves new connections to another master, and answers what is owed.
+// pass leaves new connections to another master, and answers what is owed, also to
+// who has said nothing yet.
 func (p *proxy) pass(ctx context.Context) {
 	p.passes.Store(true)
 	p.ln.Close()
 	pause(ctx, passGrace)
+	for p.hasSilent() && ctx.Err() == nil {
+		pause(ctx, sweepFor)
+	}
 	p.drain(ctx)
+}
+
+// listenFor keeps silent true to its name.
+func (p *proxy) listenFor(c net.Conn, state http.ConnState) {
+	if state == http.StateNew {
+		p.silent.Store(c, nil)
+	} else {
+		p.silent.Delete(c)
+	}
+}
+
+func (p *proxy) hasSilent() (has bool) {
+	p.silent.Range(func(any, any) bool {
+		has = true
+		return false
+	})
+	return has
+}
+
+// passTime bounds how long pass takes, where the cluster goes on: a header's time
+// for those who are silent, too.
+func (c Config) passTime(goesOn bool) time.Duration {
+	most := passGrace + c.KillTimeout.Std()
+	if goesOn && c.Dispatch == "proxy" {
+		most += c.Timeouts.Header.Std()
+	}
+	return most
 }
 
 func (p *proxy) close() {

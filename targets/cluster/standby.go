@@ -227,7 +227,7 @@ func (m *master) dismiss(s *standby, goesOn bool) {
 	select {
 	case <-s.standing:
 		if m.Config.Standby == "active" {
-			patience = standTimeout + m.Config.KillTimeout.Std()
+			patience = standTimeout + m.Config.passTime(goesOn)
 		}
 	default:
 	}

@@ -253,6 +253,9 @@ func TestUpgradeLosesNothing(t *testing.T) {
 				}
 				var silent []net.Conn
 				for range 8 { // with an active standby some are its own
+					if dispatch != "handoff" {
+						break
+					}
 					conn := f.dial()
 					defer conn.Close()
 					silent = append(silent, conn)
@@ -279,9 +282,6 @@ func TestUpgradeLosesNothing(t *testing.T) {
 				}
 				l.lostNothing(t, 100)
 				for _, conn := range silent { // a client that has said nothing yet moves along
-					if dispatch != "handoff" {
-						break
-					}
 					if _, err := fmt.Fprint(conn, "GET /live HTTP/1.1\r\nHost: test\r\n\r\n"); err != nil {
 						t.Error(err)
 					}

@@ -47,7 +47,7 @@ func RunStandby(ctx context.Context, log *slog.Logger) error {
 	why, err := s.await()
 	if err != nil || why == "" {
 		if s.active != nil {
-			s.active.end(passGrace+c.Config.KillTimeout.Std(), s.goesOn, s.wire)
+			s.active.end(c.Config.passTime(s.goesOn), s.goesOn, s.wire)
 		}
 		return err
 	}

@@ -17,7 +17,7 @@ func (m *master) settle() {
 	if !ok {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), passGrace+m.Config.KillTimeout.Std())
+	ctx, cancel := context.WithTimeout(context.Background(), m.Config.passTime(true))
 	defer cancel()
 	a := m.beside(p)
 	p.pass(ctx)

@@ -1,12 +1,15 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"slices"
 	"testing"
+	"time"
 
+	"github.com/hachaos/hachaos/reports/units"
 	"github.com/hachaos/hachaos/targets/proc"
 )
 
@@ -241,5 +244,43 @@ func TestMasterThatOwesKnowsNewWorkers(t *testing.T) {
 	for _, c := range clients { // a connection that has ended by now is not used again
 		ask(c)
 	}
+	f.end()
+}
+
+// A proxy that has handed the cluster over keeps who has connected and said nothing
+// yet, as long as it does otherwise.
+func TestUpgradeKeepsWhoIsSilent(t *testing.T) {
+	t.Parallel()
+	conf := config(1, "proxy", 0)
+	conf.Timeouts.Header = units.Duration(patience)
+	f := start(t, masterOptions{Config: conf})
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	silent := f.dial()
+	defer silent.Close()
+	if !eventually(func() bool { return f.scrape("http://" + f.status().Admin + "/metrics")["active_connections"] == 1 }) {
+		t.Fatal("it has no connection")
+	}
+	ctx, cancel := timeout()
+	defer cancel()
+	if err := f.Upgrade(ctx, self); err != nil {
+		t.Fatal(err)
+	}
+	// A server of net/http that is shut down takes one that is silent for 5 s for
+	// idle.
+	_ = silent.SetReadDeadline(time.Now().Add(8 * time.Second))
+	if n, err := silent.Read(make([]byte, 1)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a silent client: %v", err)
+	}
+	_ = silent.SetReadDeadline(time.Now().Add(patience))
+	if _, err := fmt.Fprint(silent, "GET / HTTP/1.1\r\nHost: test\r\n\r\n"); err != nil {
+		t.Error(err)
+	}
+	if n, err := silent.Read(make([]byte, 1)); n != 1 {
+		t.Errorf("a client that was silent so far: %v", err)
+	}
+	<-f.process.Done()
 	f.end()
 }
