@@ -180,7 +180,7 @@ func TestRequestsInFlightInAnUpgrade(t *testing.T) {
 
 // Who stops a master that has handed the cluster over stops the cluster.
 func TestStopOfAMasterThatOwes(t *testing.T) {
-	for _, name := range []string{"SIGTERM", "SIGHUP", "SIGINT"} {
+	for _, name := range []string{"SIGTERM", "SIGINT"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := start(t, masterOptions{Config: program(t, 1, "none")})
