@@ -2,7 +2,9 @@ package cluster
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -184,4 +186,51 @@ func TestTakeoverLeaksNoDescriptors(t *testing.T) {
 		t.Errorf("it holds %d processes", held)
 	}
 	f.end()
+}
+
+// A worker that its master had no time to note notes itself, or ends: no next
+// master would know it.
+func TestWorkerIsNotedOrEnds(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, lives := range []bool{true, false} {
+		t.Run(fmt.Sprintf("its master lives=%v", lives), func(t *testing.T) {
+			b := newBench(t)
+			index, e := b.page.Add(1, 1, 1, 0)
+			c := workerConfig{Master: os.Getpid(), Slot: 1, Life: 1, Index: index, Exec: []string{self, programArg, "stubborn"}, Port: 1, PortVar: "PORT"}
+			if !lives {
+				c.Master = os.Getppid()
+			}
+			text, err := json.Marshal(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			p, err := proc.Start(proc.Command{
+				Path: self, Args: []string{t.Name()}, Env: []string{workerVar + "=" + string(text), "GORACE=atexit_sleep_ms=0"},
+				Stdout: w, Stderr: w, Files: []*os.File{b.page.File()},
+			})
+			w.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(p.Kill)
+			line, err := bufio.NewReader(r).ReadString('\n')
+			if err != nil && err != io.EOF {
+				t.Fatal(err)
+			}
+			if lives && (line != "stubborn\n" || e.Process().ID != p.ID()) {
+				t.Errorf("it said %q, and the page has %v instead of %v", line, e.Process().ID, p.ID())
+			}
+			if !lives && (!strings.HasSuffix(line, "ended before it knew this worker\n") || e.Process().ID.PID != 0) {
+				t.Errorf("it said %q, and the page has %v", line, e.Process().ID)
+			}
+		})
+	}
 }

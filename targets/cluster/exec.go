@@ -34,9 +34,6 @@ func becomeProgram(c workerConfig) error {
 		return programError(c.Exec[0], err)
 	}
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, workerVar+"=") })
-	if err := unix.Close(pageFD); err != nil {
-		return fmt.Errorf("start %s: %w", c.Exec[0], err)
-	}
 	if self, err := os.Executable(); err == nil {
 		env = append(env, selfVar+"="+self) // a program that is a cluster itself, say
 	}

@@ -46,7 +46,7 @@ func (m *master) spawn(s *slot) (*worker, error) {
 	s.lives++
 	index, entry := m.page.Add(s.number, s.lives, m.generation, s.restarts)
 	config := workerConfig{
-		Slot: s.number, Life: s.lives, Index: index,
+		Master: os.Getpid(), Slot: s.number, Life: s.lives, Index: index,
 		Socket: workerSocket(m.Dir), Address: m.address, Dispatch: m.Config.Dispatch,
 		App: m.Config.App, Threads: m.Config.Threads, Seed: m.Seed,
 		MaxInFlight: m.Config.MaxInFlight, QueueSize: m.Config.Queue.Size, QueueTimeout: m.Config.Queue.Timeout.Std(),

@@ -20,6 +20,7 @@ import (
 	"github.com/hachaos/hachaos/targets/note"
 	"github.com/hachaos/hachaos/targets/page"
 	"github.com/hachaos/hachaos/targets/port"
+	"github.com/hachaos/hachaos/targets/proc"
 	"golang.org/x/sys/unix"
 )
 
@@ -34,6 +35,7 @@ const (
 
 // workerConfig is what a worker is told.
 type workerConfig struct {
+	Master       int           `json:"master"` // pid
 	Slot         int           `json:"slot"`
 	Life         int           `json:"life"`
 	Index        int           `json:"index"`   // of its entry in the page
@@ -72,13 +74,6 @@ func RunWorker(ctx context.Context, log *slog.Logger) error {
 	if err := json.Unmarshal([]byte(text), &c); err != nil {
 		return fmt.Errorf("read the worker's configuration: %w", err)
 	}
-	if len(c.Exec) > 0 {
-		return becomeProgram(c)
-	}
-	ctx, cancel := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer cancel()
-	// A reload is the master's business; the signal may reach the whole session.
-	signal.Ignore(syscall.SIGUSR2, syscall.SIGHUP)
 	p, err := page.Map(os.NewFile(pageFD, "page"))
 	if err != nil {
 		return err
@@ -87,12 +82,42 @@ func RunWorker(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	if err := c.appear(entry); err != nil {
+		return err
+	}
+	if len(c.Exec) > 0 {
+		if err := p.Close(); err != nil {
+			return err
+		}
+		return becomeProgram(c)
+	}
+	ctx, cancel := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	// A reload is the master's business; the signal may reach the whole session.
+	signal.Ignore(syscall.SIGUSR2, syscall.SIGHUP)
 	// A proxy counts what its clients see, this worker's failures too.
 	requests := p.Requests(c.Slot)
 	if c.Dispatch == "proxy" {
 		requests = nil
 	}
 	return newWorkerProcess(c, entry, requests, log).run(ctx)
+}
+
+// appear notes in the page that this process is there: a master that dies before it
+// could would leave a worker that no other one knows. It returns an error if that
+// has happened.
+func (c *workerConfig) appear(e *page.Entry) error {
+	self, err := proc.Lookup(os.Getpid())
+	switch {
+	case err != nil:
+		return fmt.Errorf("find this process: %w", err)
+	case e.Process().ID == self.ID:
+	case os.Getppid() != c.Master:
+		return fmt.Errorf("the master (pid %d) ended before it knew this worker", c.Master)
+	default:
+		e.Start(self.ID)
+	}
+	return nil
 }
 
 // workerProcess is a worker from within.
