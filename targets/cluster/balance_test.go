@@ -4,11 +4,15 @@ package cluster
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/hachaos/hachaos/loadgen/clock"
 	"github.com/hachaos/hachaos/targets/cluster/balance"
+	"github.com/hachaos/hachaos/targets/page"
 )
 
 // Each algorithm before a worker that keeps what it gets, with twice the weight
@@ -75,4 +79,31 @@ func heldOf(t *testing.T, algorithm string, stuck int, weights []int, n int) int
 		}
 	}
 	return held
+}
+
+// A worker that was slow once, and was sent nothing since, is tried again.
+func TestSlowWorkerIsTriedAgain(t *testing.T) {
+	conf := Config{Dispatch: "proxy", Workers: 2, Balance: "least-response-time"}
+	conf.SetDefaults()
+	p, err := newPool(conf, 1, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	p.join(&member{slot: 1, entry: new(page.Entry)})
+	p.join(&member{slot: 2, entry: new(page.Entry)})
+	now := time.Duration(clock.Now())
+	slow, fast := &p.upstreams[0].latency, &p.upstreams[1].latency
+	slow.Add(now, 100*time.Millisecond)
+	fast.Add(now, 2*time.Millisecond)
+	if u, err := p.pick("", 0, nil, nil); err != nil || u.member.slot != 2 {
+		t.Fatalf("worker %+v, %v: want the faster one", u, err)
+	} else {
+		u.inFlight--
+	}
+	*slow = balance.EWMA{}
+	slow.Add(now-time.Minute, 100*time.Millisecond)
+	if u, err := p.pick("", 0, nil, nil); err != nil || u.member.slot != 1 {
+		t.Errorf("worker %+v, %v: want the one that was slow a minute ago", u, err)
+	}
 }

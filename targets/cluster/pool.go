@@ -176,7 +176,11 @@ func (p *pool) among(use func(*upstream) bool, key string, now clock.Time) *upst
 		if i := u.member.slot - 1; i < len(p.config.Weights) {
 			weight *= float64(p.config.Weights[i])
 		}
-		p.candidates = append(p.candidates, balance.Candidate{Slot: u.member.slot, Weight: weight, InFlight: u.inFlight, Latency: u.latency.Value()})
+		latency := u.latency.Value()
+		if u.inFlight == 0 {
+			latency = u.latency.Faded(time.Duration(now))
+		}
+		p.candidates = append(p.candidates, balance.Candidate{Slot: u.member.slot, Weight: weight, InFlight: u.inFlight, Latency: latency})
 		p.chosen = append(p.chosen, u)
 	}
 	if len(p.chosen) == 0 {

@@ -157,6 +157,35 @@ func TestEWMA(t *testing.T) {
 	}
 }
 
+// A backend that was slow once and gets nothing since is tried again some time.
+func TestEWMAFades(t *testing.T) {
+	var slow, fast EWMA
+	if slow.Faded(0) != 0 {
+		t.Error("an average of nothing")
+	}
+	slow.Add(0, 100*time.Millisecond)
+	if got, want := slow.Faded(Forget).Seconds(), 0.1/math.E; math.Abs(got-want) > 1e-6 {
+		t.Errorf("after %v without a request %v, want %v", Forget, got, want)
+	}
+	if slow.Faded(time.Hour) <= 0 {
+		t.Error("what is long ago counts as unknown")
+	}
+	p := picker(t, "least-response-time")
+	for at := time.Duration(0); ; at += 10 * time.Millisecond {
+		fast.Add(at, 2*time.Millisecond)
+		all := []Candidate{{Slot: 1, Weight: 1, Latency: slow.Faded(at)}, {Slot: 2, Weight: 1, Latency: fast.Faded(at)}}
+		if p.Pick(all, "") == 0 {
+			if want := time.Duration(math.Log(50) * float64(Forget)); (at - want).Abs() > time.Second {
+				t.Errorf("tried again after %v, want %v", at, want)
+			}
+			return
+		}
+		if at > time.Minute {
+			t.Fatal("it is not tried again")
+		}
+	}
+}
+
 func TestRamp(t *testing.T) {
 	for _, c := range []struct {
 		age, over time.Duration
