@@ -190,9 +190,10 @@ func (c *conductor) last(ctx context.Context, start, length time.Duration, in *i
 	} else {
 		<-ctx.Done()
 	}
+	cut := ctx.Err() != nil
 	over()
 	wg.Wait()
-	return ended
+	return ended || !cut && in.ended != nil && in.ended() // since the last look
 }
 
 // finish notes how a shot ended, and ends the whole if it failed.

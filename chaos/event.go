@@ -24,8 +24,8 @@ type Event struct {
 	End     time.Duration // when it was reverted; equals Start for what cannot be reverted
 	Lasting bool          // it lasts from Start to End, and recovery counts from End
 	// Ended says that a lasting fault was over when all processes that it struck
-	// had ended, because somebody replaced them: End is then, and recovery counts
-	// from Start.
+	// had ended: End is then. Recovery counts from Start if who watches over them
+	// did that, from End if another fault did.
 	Ended   bool
 	State   State
 	Victims []Victim

@@ -52,13 +52,14 @@ func freeze(marks []mark) (struck clock.Time, err error) {
 	return struck, nil
 }
 
+// allEnded tells whether none of the processes lives, as far as one can see.
 func allEnded(ids []proc.ID) bool {
 	return !slices.ContainsFunc(ids, func(id proc.ID) bool {
 		p, err := proc.Hold(id)
 		if err == nil {
 			p.Release()
 		}
-		return err == nil
+		return !isGone(err)
 	})
 }
 

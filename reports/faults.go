@@ -26,6 +26,7 @@ type window struct {
 	index int           // in Run.Faults
 	end   time.Duration // the next fault's start; never for the last one
 	over  time.Duration // when its recovery was over; never if it was not, or is unknown
+	cured bool          // who watches over its victims has ended them: that is the recovery
 }
 
 // faultWindows returns the faults that were injected, in order of their start.
@@ -39,6 +40,7 @@ func faultWindows(run *Run) []window {
 	slices.SortStableFunc(ws, func(a, b window) int { return cmp.Compare(a.event.Start, b.event.Start) })
 	probes := uptimeProbes(run.Probes)
 	for i := range ws {
+		ws[i].cured = ws[i].event.Ended && !slices.ContainsFunc(ws, ws[i].killedBy)
 		if i+1 < len(ws) {
 			ws[i].end = ws[i+1].event.Start
 		}
@@ -47,11 +49,23 @@ func faultWindows(run *Run) []window {
 	return ws
 }
 
+// killedBy tells whether another fault ended a process that this one had struck,
+// while it lasted.
+func (w window) killedBy(other window) bool {
+	if other.index == w.index || !ends(other.event) || other.event.Start < w.event.Start || other.event.Start > w.event.End {
+		return false
+	}
+	return slices.ContainsFunc(other.event.Victims, func(v chaos.Victim) bool {
+		return slices.ContainsFunc(w.event.Victims, func(own chaos.Victim) bool { return own.PID == v.PID })
+	})
+}
+
+func ends(e *chaos.Event) bool { return e.Kind == "kill" || e.Kind == "exit" }
+
 // since is the moment that recovery counts from: the start, or the revert of a
-// fault that lasts; never if that one was not reverted. What it struck may have
-// been replaced before: then nothing was left to revert.
+// fault that lasts; never if that one was not reverted.
 func (w window) since() time.Duration {
-	if !w.event.Lasting || w.event.Ended {
+	if !w.event.Lasting || w.cured {
 		return w.event.Start
 	}
 	if w.event.End < w.event.Start {
@@ -72,12 +86,13 @@ func (w window) recovery() *float64 {
 // endsProcesses tells whether processes ended by the fault, or because of it: one
 // that hangs is killed by who watches over it.
 func (w window) endsProcesses() bool {
-	return w.event.Kind == "kill" || w.event.Kind == "exit" || w.event.Ended
+	return ends(w.event) || w.event.Ended
 }
 
 // recoveredAt returns the later of two moments, and never before the fault's
 // own end: the first good probe after the last failed one of its window, and,
-// for faults that end processes, the number of ready workers back.
+// for faults that end processes, the number of ready workers back. Of one whose
+// victims hung first these end when it does, and workers are missed then.
 //
 // Failed probes are in the window if they were sent and had begun to fail before
 // the window's end, and finished after the fault's start: the one that was under
@@ -88,16 +103,21 @@ func recoveredAt(ws []window, i int, probes *loadgen.ProbeRecording, ready []Rea
 		return never // nobody looked afterwards
 	}
 	over := max(w.since(), goodAgain(probes, w.event.Start, w.end))
+	ended := w.event.Start
+	if w.event.Ended {
+		ended = w.event.End
+		over = max(over, ended)
+	}
 	if w.endsProcesses() && w.event.Dependency == "" {
 		until := w.end
 		for _, next := range ws[i+1:] {
 			until = next.event.Start
-			if until >= w.event.Start+noticed {
+			if until >= ended+noticed {
 				break
 			}
 			until = never
 		}
-		over = max(over, workersBack(ready, w.event.Start, until))
+		over = max(over, workersBack(ready, w.event.Start, max(w.event.Start, ended-noticed), until))
 	}
 	return over
 }
@@ -121,15 +141,20 @@ func goodAgain(probes *loadgen.ProbeRecording, start, end time.Duration) time.Du
 }
 
 // workersBack returns the first moment at which the number of ready workers
-// reached again what it was just before start, after it had fallen below that
-// before until; 0 if it did not fall or is unknown, never if it stayed below.
-func workersBack(ready []ReadyCount, start, until time.Duration) time.Duration {
-	first := sort.Search(len(ready), func(i int) bool { return ready[i].At >= start })
+// reached again what it was just before start, after it had been below that
+// between from, which is not before start, and until; 0 if it was not or is unknown,
+// never if it stayed below.
+func workersBack(ready []ReadyCount, start, from, until time.Duration) time.Duration {
+	since := func(t time.Duration) int {
+		return sort.Search(len(ready), func(i int) bool { return ready[i].At >= t })
+	}
+	first := since(start)
 	if first == 0 {
 		return 0
 	}
-	before, fallen := ready[first-1].Ready, false
-	for _, r := range ready[first:] {
+	before, next := ready[first-1].Ready, since(from)
+	fallen := ready[next-1].Ready < before
+	for _, r := range ready[next:] {
 		if !fallen && r.At >= until {
 			return 0
 		}

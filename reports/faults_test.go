@@ -37,6 +37,10 @@ func TestRecovery(t *testing.T) {
 	skipped.State, failed.State = chaos.Skipped, chaos.Failed
 	unreverted, replaced := pause("p", second, 0), pause("p", second, 2*second)
 	replaced.Ended = true
+	victim, killer := replaced, kill("c", 1, 1999*msec)
+	victim.Victims, killer.Victims = []chaos.Victim{{Worker: 2, PID: 4711}}, []chaos.Victim{{Worker: 2, PID: 4711}}
+	crashed := []ReadyCount{{0, 4}, {1501 * msec, 3}, {1560 * msec, 4}, {1999 * msec, 3}, {2048 * msec, 4}}
+	missed := []ReadyCount{{0, 4}, {1700 * msec, 3}, {2048 * msec, 4}}
 	late := []ReadyCount{{0, 4}, {2001 * msec, 3}, {2048 * msec, 4}}
 	back := []ReadyCount{{-second, 4}, {1001 * msec, 3}, {1048 * msec, 4}}
 
@@ -77,7 +81,10 @@ func TestRecovery(t *testing.T) {
 		"lasting: who hung was replaced":        {".500", late, []chaos.Event{replaced}, []float64{1048}},
 		"lasting: replaced, but failing longer": {".100x150.300", late, []chaos.Event{replaced}, []float64{1500}},
 		"lasting: who hung was not replaced":    {".500", late[:2], []chaos.Event{replaced}, []float64{-1}},
-		"lasting: ended, of an unknown number":  {".100x50.300", nil, []chaos.Event{replaced}, []float64{500}},
+		"lasting: ended, of an unknown number":  {".100x50.300", nil, []chaos.Event{replaced}, []float64{1000}},
+		"lasting: another one died meanwhile":   {".500", crashed, []chaos.Event{replaced, kill("c", 1, 1500*msec)}, []float64{1048, 60}},
+		"lasting: liveness missed it before":    {".500", missed, []chaos.Event{replaced}, []float64{1048}},
+		"lasting: another fault killed it":      {".500", late, []chaos.Event{victim, killer}, []float64{48, 49}},
 		"skipped and failed are no windows": {".100x.99x50.300", nil, []chaos.Event{kill("c", 1, second), skipped, failed},
 			[]float64{1500, -1, -1}},
 		"not in order": {".100x200.100", nil, []chaos.Event{kill("b", 1, 2*second), kill("a", 1, second)}, []float64{1000, 2000}},

@@ -44,7 +44,7 @@ func (h *head) set(id proc.ID, heir bool) {
 func (h *head) await(ctx context.Context) {
 	tick := time.NewTicker(headEvery)
 	defer tick.Stop()
-	for id := h.get(); alive(id); {
+	for id := h.get(); proc.Alive(id); {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -58,7 +58,7 @@ func (h *head) stop(ctx context.Context) error {
 	h.mu.Lock()
 	id, heir := h.id, h.heir
 	h.mu.Unlock()
-	if !heir || !alive(id) {
+	if !heir || !proc.Alive(id) {
 		return nil
 	}
 	terminate, err := proc.ParseSignal("SIGTERM")
@@ -70,7 +70,7 @@ func (h *head) stop(ctx context.Context) error {
 		_ = proc.Signal(id, thaw)
 	}
 	h.await(ctx)
-	if !alive(id) {
+	if !proc.Alive(id) {
 		return nil
 	}
 	_ = proc.Signal(id, os.Kill)
@@ -91,11 +91,6 @@ func (c *Cluster) stopHeir() error {
 		return err
 	}
 	return nil
-}
-
-func alive(id proc.ID) bool {
-	now, err := proc.Lookup(id.PID)
-	return err == nil && now.ID == id && !now.Zombie
 }
 
 // succeed waits until another process than the one that ended is master; false

@@ -252,7 +252,7 @@ func (c *Cluster) Main() (proc.ID, bool) {
 		return proc.ID{}, false
 	}
 	id := c.head.get()
-	return id, alive(id)
+	return id, proc.Alive(id)
 }
 
 // Slots is the number of workers that the cluster is to have.

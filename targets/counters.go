@@ -49,11 +49,7 @@ func (c *counters) processes() (all []page.Process, alive func(page.Process) boo
 		return c.final, func(page.Process) bool { return false }
 	}
 	return c.page.Processes(), func(p page.Process) bool {
-		if p.Ended != 0 {
-			return false
-		}
-		now, err := proc.Lookup(p.ID.PID)
-		return err == nil && now.ID == p.ID && !now.Zombie
+		return p.Ended == 0 && proc.Alive(p.ID)
 	}
 }
 

@@ -19,12 +19,7 @@ const beingTaken = -1
 
 // lives tells whether the process lives that has the seat.
 func (s *seat) lives() bool {
-	id := proc.ID{PID: int(s.pid.Load()), Started: s.born.Load()}
-	if id.PID <= 0 {
-		return false
-	}
-	now, err := proc.Lookup(id.PID)
-	return err == nil && now.ID == id && !now.Zombie
+	return proc.Alive(proc.ID{PID: int(s.pid.Load()), Started: s.born.Load()})
 }
 
 // Beside is where this process counts the requests that it has with another one

@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -59,11 +60,27 @@ func Hold(id ID) (*os.Process, error) {
 		return nil, os.ErrProcessDone
 	}
 	now, err := Lookup(id.PID)
-	if err != nil || now.ID != id || now.Zombie {
+	if err == nil && (now.ID != id || now.Zombie) {
+		err = os.ErrProcessDone
+	}
+	if err != nil {
 		p.Release()
-		return nil, os.ErrProcessDone
+		return nil, err
 	}
 	return p, nil
+}
+
+// Alive tells whether the process that id names lives. One that cannot be looked at,
+// since this process has no descriptor left, say, counts as alive.
+func Alive(id ID) bool {
+	if id.PID <= 0 {
+		return false
+	}
+	now, err := Lookup(id.PID)
+	if err != nil {
+		return !errors.Is(err, os.ErrProcessDone)
+	}
+	return now.ID == id && !now.Zombie
 }
 
 func lastLines(s string, n int) string {

@@ -2,10 +2,14 @@ package proc
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // ReadTable reads the process table. It costs about 10 µs a process.
@@ -32,11 +36,15 @@ func ReadTable() (Table, error) {
 	return table, nil
 }
 
-// Lookup returns the row of one process, or [os.ErrProcessDone].
+// Lookup returns the row of one process, or [os.ErrProcessDone]. Other errors say
+// that it could not be looked at.
 func Lookup(pid int) (Info, error) {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ESRCH):
 		return Info{}, os.ErrProcessDone
+	case err != nil:
+		return Info{}, fmt.Errorf("look at pid %d: %w", pid, err)
 	}
 	return parseStat(pid, stat)
 }
