@@ -161,11 +161,13 @@ func searchRate(ctx context.Context, cmd *cobra.Command, p *bench.Player, c *ben
 		return runError(err)
 	}
 	codes := []int{signalCode(ctx), found.ExitCode()}
-	if !toStdout(outputs) {
-		if err := found.Text(cmd.OutOrStdout(), textOptions(cmd.OutOrStdout())); err != nil {
-			fmt.Fprintln(cmd.ErrOrStderr(), "hachaos:", printed(err))
-			codes = append(codes, reports.ExitError)
-		}
+	to := cmd.OutOrStdout()
+	if toStdout(outputs) {
+		to = cmd.ErrOrStderr()
+	}
+	if err := found.Text(to, textOptions(to)); err != nil {
+		fmt.Fprintln(cmd.ErrOrStderr(), "hachaos:", printed(err))
+		codes = append(codes, reports.ExitError)
 	}
 	if r := found.Report(); r != nil {
 		codes = append(codes, writeAll(cmd, outputs, r))

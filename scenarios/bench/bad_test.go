@@ -166,6 +166,8 @@ func TestBadCommandLines(t *testing.T) {
 		{url, Options{Until: "p99 < fast"}, "--until"},
 		{url, Options{Until: "uptime > 1%"}, "uptime"},
 		{url, Options{Until: "main.p99 < 5ms"}, "leave out"},
+		{url, Options{Until: "share-1 >= 10%"}, "workers only"},
+		{url, Options{Until: "throughput >= 5/s"}, "rises with the rate"},
 		{url, Options{Until: "p99 < 5ms", Rate: 5}, "leave out --rate"},
 		{url, Options{Until: "p99 < 5ms", Requests: 5}, "leave out -n"},
 		{"", Options{Targets: filepath.Join(dir, "none")}, "no such file"},

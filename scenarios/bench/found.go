@@ -23,8 +23,8 @@ type Found struct {
 	Saturated bool    // it was the generator that could not keep to Missed
 	Ended     bool    // a signal did
 	Trials    []Trial
-	best      *reports.Report // of the last trial that kept it
-	last      *reports.Report // of the last trial
+	best      map[float64]*reports.Report // of the last trial that kept it, by rate
+	last      *reports.Report             // of the last trial
 }
 
 // Trial is one rate that was tried.
@@ -48,13 +48,13 @@ func (f *Found) ExitCode() int {
 	return reports.ExitPass
 }
 
-// Report is that of the last trial that kept the objective; of the last trial of
-// all if none did; nil if there was none.
+// Report is that of the last trial of Rate that kept the objective; of the last
+// trial of all if no rate did; nil if there was none.
 func (f *Found) Report() *reports.Report {
-	if f.best == nil {
-		return f.last
+	if best := f.best[f.Rate]; best != nil {
+		return best
 	}
-	return f.best
+	return f.last
 }
 
 // share is the lower bound of the share of trials that keep the objective, given
@@ -69,6 +69,12 @@ func (f *Found) share() float64 {
 func (f *Found) Text(w io.Writer, _ reports.TextOptions) error {
 	var b strings.Builder
 	switch {
+	case f.Rate == 0 && (f.Saturated || f.Missed == 0):
+		fmt.Fprintf(&b, "Nothing is known of %s", f.Objective)
+		if f.Missed > 0 {
+			fmt.Fprintf(&b, ", down to %s", units.FormatRate(f.Missed))
+		}
+		b.WriteString(".\n")
 	case f.Rate == 0:
 		fmt.Fprintf(&b, "No rate kept %s", f.Objective)
 		if f.Missed > 0 {
@@ -87,7 +93,7 @@ func (f *Found) Text(w io.Writer, _ reports.TextOptions) error {
 		f.sure(&b)
 	}
 	if f.Saturated {
-		b.WriteString("It was the generator that could not keep to the higher rate: the target's own limit may be higher. Give hachaos more processors than the target leaves it.\n")
+		b.WriteString("It was the generator that could not keep to that rate: the target's own limit may be higher. Give hachaos more processors than the target leaves it.\n")
 	}
 	if f.Ended {
 		b.WriteString("The search was ended early.\n")
@@ -104,8 +110,22 @@ func (f *Found) sure(b *strings.Builder) {
 	} else {
 		fmt.Fprintf(b, "played again, it was kept %d of %d times, so at %.0f %% confidence by at least %.0f %% of such trials",
 			f.Kept, f.Kept, 100*confidence, math.Floor(100*f.share()))
+		if n := f.unknown(); n > 0 {
+			fmt.Fprintf(b, " in which the generator keeps up (in %d more it did not)", n)
+		}
 	}
 	fmt.Fprintf(b, "; %d trials in all.\n", len(f.Trials))
+}
+
+// unknown is how many trials of Rate say nothing of it.
+func (f *Found) unknown() int {
+	n := 0
+	for _, t := range f.Trials {
+		if t.Rate == f.Rate && t.Saturated {
+			n++
+		}
+	}
+	return n
 }
 
 // keptBefore is the highest rate below Missed that a trial kept; 0 if none did.

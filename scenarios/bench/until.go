@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 
+	"github.com/hachaos/hachaos/loadgen"
 	"github.com/hachaos/hachaos/reports"
 	"github.com/hachaos/hachaos/reports/units"
 )
@@ -35,6 +36,15 @@ func parseUntil(expr string) (*reports.Objective, error) {
 	}
 	if err == nil && o.Scope != "" {
 		err = fmt.Errorf("there is one stream: leave out %q", o.Scope)
+	}
+	if err == nil {
+		_, ofWorker := reports.ShareSlot(o.Metric)
+		switch {
+		case ofWorker:
+			err = fmt.Errorf("%s is known of a cluster's workers only (hachaos run)", o.Metric)
+		case o.Metric == "throughput" && (o.Op == ">" || o.Op == ">="):
+			err = errors.New("throughput rises with the rate: a highest rate that keeps this is not to be found (try \"throughput >= ...\" with run, or \"p99 < 50ms\" here)")
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("--until %q: %w", expr, err)
@@ -174,12 +184,30 @@ func (s *search) once(ctx context.Context, rate float64) (t Trial, err error) {
 		return t, err
 	}
 	slo := report.SLOs[0]
-	t = Trial{Rate: rate, Value: slo.Value, Unit: slo.Unit, Saturated: report.Verdict == reports.Inconclusive}
+	t = Trial{Rate: rate, Value: slo.Value, Unit: slo.Unit, Saturated: saturated(report)}
 	t.Kept = slo.OK && !t.Saturated
 	s.found.Trials = append(s.found.Trials, t)
 	if t.Kept {
-		s.found.best = report
+		if s.found.best == nil {
+			s.found.best = map[float64]*reports.Report{}
+		}
+		s.found.best[rate] = report
 	}
 	fmt.Fprintln(s.w, t.line(s.found.Objective))
 	return t, nil
+}
+
+// saturated tells whether the generator's own limits are in the figures of the
+// load. What the prober could not see says nothing of a trial: its objective is on
+// the load alone.
+func saturated(r *reports.Report) bool {
+	if r.Verdict != reports.Inconclusive {
+		return false
+	}
+	for _, l := range r.Load {
+		if !l.Generator.Saturated && l.Failures[loadgen.CauseGenerator.String()] == 0 {
+			return false
+		}
+	}
+	return true
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -75,8 +76,61 @@ func TestSearchThatTheGeneratorEnds(t *testing.T) {
 	if !strings.Contains(text, "/s and not known at 5,") || strings.Contains(text, "missed") {
 		t.Errorf("what the generator could not play was not missed: %s", text)
 	}
+	if !strings.Contains(text, "5 of 5 times, so at 95 % confidence by at least 47 % of such trials; ") {
+		t.Errorf("trials at other rates are counted: %s", text)
+	}
 	if f := s.found; f.Rate < 4500 || f.Rate > 5000 || f.ExitCode() != reports.ExitInconclusive || !strings.Contains(text, "generator that could not keep") {
 		t.Errorf("%+v: %s", f, text)
+	}
+}
+
+// What is not known has not been missed.
+func TestSearchThatLearnsNothing(t *testing.T) {
+	s, text := searchFor(t, upTo(0, reports.Inconclusive))
+	if !strings.HasPrefix(text, "Nothing is known of p99 < 50ms, down to 1.5") || s.found.ExitCode() != reports.ExitInconclusive {
+		t.Errorf("exit code %d: %s", s.found.ExitCode(), text)
+	}
+}
+
+// What the prober could not see says nothing of a trial's load, what the generator
+// could not send does.
+func TestSearchJudgesByTheLoad(t *testing.T) {
+	for name, c := range map[string]struct {
+		load  reports.Load
+		fails bool
+	}{
+		"the prober was blind":     {reports.Load{}, false},
+		"the generator was late":   {reports.Load{Generator: reports.Generator{Saturated: true}}, true},
+		"the generator had no way": {reports.Load{Failures: map[string]int64{"generator": 1}}, true},
+	} {
+		s := &search{w: io.Discard}
+		s.play = func(context.Context, float64) (*reports.Report, error) {
+			return &reports.Report{Verdict: reports.Inconclusive, Load: []reports.Load{c.load}, SLOs: []reports.SLO{{OK: true}}}, nil
+		}
+		if got, err := s.once(t.Context(), 1); err != nil || got.Saturated != c.fails || got.Kept == c.fails {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+}
+
+// The report is one of the rate that is named, also where a higher one was kept
+// first and missed then.
+func TestSearchReportsTheRateItNames(t *testing.T) {
+	s := &search{w: io.Discard, found: Found{Objective: "p99 < 50ms"}}
+	played := map[float64]int{}
+	s.play = func(_ context.Context, rate float64) (*reports.Report, error) {
+		played[rate]++
+		v := reports.Pass
+		if rate > 1000 || rate > 900 && played[rate] > 1 {
+			v = reports.Fail
+		}
+		return &reports.Report{Verdict: v, Reasons: []string{fmt.Sprint(rate)}, SLOs: []reports.SLO{{OK: v == reports.Pass}}}, nil
+	}
+	if err := s.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if f := &s.found; f.Rate > 900 || f.Kept != confirmations || f.Report().Reasons[0] != fmt.Sprint(f.Rate) {
+		t.Errorf("found %v, and the report is of %v", f.Rate, f.Report().Reasons)
 	}
 }
 
@@ -89,6 +143,9 @@ func TestSearchOnABusyMachine(t *testing.T) {
 		}
 		return upTo(1000, reports.Fail)(rate)
 	})
+	if !strings.Contains(text, "in which the generator keeps up (in ") {
+		t.Errorf("it is not told that some trials say nothing: %s", text)
+	}
 	if f := s.found; f.Rate < 950 || f.Rate > 1000 || f.Missed <= 1000 || f.ExitCode() != 0 || f.Again != 1 {
 		t.Errorf("%+v: %s", f, text)
 	}

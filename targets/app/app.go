@@ -65,6 +65,7 @@ type App struct {
 	draining  atomic.Bool
 	unready   atomic.Bool
 	rejecting atomic.Bool
+	screened  bool // see Server.Screened
 	leaked    leak
 	began     time.Time
 	notes     *note.Sender
@@ -230,10 +231,16 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("X-Worker", a.pid)
 	h.Set("Content-Type", "text/plain; charset=utf-8")
-	if len(r.TransferEncoding) > 0 || r.Header["Upgrade"] != nil {
+	if a.screened && len(r.TransferEncoding) > 0 {
 		h.Set("Connection", "close") // who screens requests does not see where this one ends
 	}
 	switch r.URL.Path {
+	case "*": // OPTIONS: the server itself is asked
+		if r.Method != http.MethodOptions {
+			a.route(w, r, arrival)
+			return
+		}
+		w.WriteHeader(http.StatusOK)
 	case "/":
 		a.work(w, r, arrival)
 	case "/health", "/ready":

@@ -14,11 +14,15 @@ import (
 )
 
 const (
-	headerTimeout = 10 * time.Second
-	idleTimeout   = 2 * time.Minute
+	// HeaderTimeout bounds how long a client may take for a request's header.
+	HeaderTimeout = 10 * time.Second
+
+	idleTimeout = 2 * time.Minute
 	// idleGrace is how long a draining server waits for an idle connection's next
 	// request, so that an active client is told to close instead of being cut off.
 	idleGrace = time.Second
+	// lookEvery is how often it looks again at those that were not idle then.
+	lookEvery = 100 * time.Millisecond
 )
 
 // Server serves an application over one listener, and drains so that no
@@ -50,7 +54,7 @@ func NewServer(a *App, log *slog.Logger) *Server {
 	}
 	s.http = http.Server{
 		Handler:           a.handler(),
-		ReadHeaderTimeout: headerTimeout,
+		ReadHeaderTimeout: HeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		ConnState:         s.track,
@@ -70,6 +74,7 @@ func NewServer(a *App, log *slog.Logger) *Server {
 func (s *Server) Screened(maxHeader int) {
 	s.http.MaxHeaderBytes = maxHeader
 	s.http.DisableGeneralOptionsHandler = true // it keeps connections whose requests have no end that is seen
+	s.app.screened = true
 }
 
 // Serve accepts connections until all listeners are closed, and then returns nil.
@@ -135,6 +140,7 @@ func (s *Server) Drain(ctx context.Context) (cut int) {
 		case <-s.changed:
 		case <-grace.C:
 			patient = false
+			grace.Reset(lookEvery)
 		case <-ctx.Done():
 		}
 	}

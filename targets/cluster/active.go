@@ -107,7 +107,7 @@ func (a *active) look() {
 			a.known[e] = &followed{member: m}
 			a.reach(m)
 		case takes && f.away:
-			f.away = false
+			f.away, f.member.port = false, w.Port // it may have had none yet
 			a.dispatch.join(f.member)
 		case !takes && f != nil && !f.away:
 			f.away = true

@@ -84,7 +84,7 @@ func (a *attempt) end(ctx context.Context, err error) error {
 	if errors.Is(context.Cause(ctx), errSlow) {
 		err = errSlow
 		e := a.upstream.member.entry
-		a.pool.log.Warn("a worker does not answer", "worker", a.upstream.member.slot, "busy", e.Busy.Load(), "in flight", e.InFlight.Load(), "connections", e.Conns.Load())
+		a.pool.log.Warn("a worker does not answer", "worker", a.upstream.member.slot, "busy", e.Busy.Load(), "in flight", a.pool.has(a.upstream), "connections", e.Conns.Load())
 	}
 	a.release()
 	return err

@@ -34,9 +34,10 @@ type Timeouts struct {
 	Tunnel    units.Duration `yaml:"tunnel" json:"tunnel,omitempty" jsonschema:"description=Without a byte in either direction of an upgraded connection such as a WebSocket,default=1h"`
 }
 
-// Limits bound what a client may send through the proxy.
+// Limits bound what a client may send through the proxy; that of the header holds
+// for workers that no proxy stands before as well.
 type Limits struct {
-	Header      units.Bytes `yaml:"header" json:"header,omitempty" jsonschema:"description=Size of a request's header; more is answered 431 (whatever the dispatch),default=16KiB"`
+	Header      units.Bytes `yaml:"header" json:"header,omitempty" jsonschema:"description=Size of a request's header; more is answered 431 (whatever the dispatch; not by programs of exec that accept themselves),default=16KiB"`
 	Body        units.Bytes `yaml:"body" json:"body,omitempty" jsonschema:"description=Size of a request's body; more is answered 413,default=10MiB"`
 	Connections int         `yaml:"connections" json:"connections,omitempty" jsonschema:"description=Connections of clients at once; more are answered 503; 0 for no limit,minimum=0,default=0"`
 	Rate        units.Rate  `yaml:"rate" json:"rate,omitempty" jsonschema:"description=Requests of all clients together such as 500/s; more are answered 429; 0 for no limit,default=0"`

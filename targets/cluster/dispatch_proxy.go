@@ -89,7 +89,9 @@ func newProxy(ln *net.TCPListener, c Config, made *secrets, counts *page.Request
 }
 
 func (p *proxy) open() {
-	look := func(c net.Conn) net.Conn { return &screen{Conn: c, limit: int(p.config.Limits.Header)} }
+	look := func(c net.Conn) net.Conn {
+		return &screen{Conn: c, limit: int(p.config.Limits.Header), headerTime: p.config.Timeouts.Header.Std()}
+	}
 	var ln net.Listener = &screenedListener{p.ln, look}
 	if p.secure != nil {
 		ln = newTLSListener(p.ln, p.secure, p.config.Timeouts.Header.Std(), look)

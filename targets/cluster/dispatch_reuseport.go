@@ -49,7 +49,7 @@ type slotListener struct {
 	file     *os.File
 	deserted bool
 	since    clock.Time    // when it was deserted, as far as this master knows
-	left     chan struct{} // closed when the program that accepted there has gone; nil: it has, or nobody knows
+	left     chan struct{} // closed when the program that accepted there has gone; nil: it has
 }
 
 // newReuseport owns the estate's listeners. The one of a new cluster only shows
@@ -68,6 +68,7 @@ func newReuseport(e *estate, slots int, c Config, log *slog.Logger) (*reuseport,
 		r.forget()
 		for _, l := range r.listeners {
 			l.deserted = l.deserted || l.slot > slots // its master died while it made the cluster smaller
+			l.since = clock.Now()
 		}
 		r.steer()
 		return r, nil
@@ -91,7 +92,9 @@ func (r *reuseport) open() {
 	defer r.mu.Unlock()
 	for _, l := range r.listeners {
 		if l.deserted {
-			r.wg.Go(func() { r.clear(l, nil) })
+			left := make(chan struct{})
+			l.left = left
+			r.wg.Go(func() { r.clear(l, left) })
 		}
 	}
 }
@@ -184,10 +187,10 @@ func (r *reuseport) owes(slot int) bool {
 	return l != nil && !r.closed && (clock.Since(l.since) < halfOpen || waits(l.file))
 }
 
-// desertedAt returns the slot's listener that was deserted first; nil if there is
+// desertedAt returns the slot's listener that was deserted last; nil if there is
 // none.
 func (r *reuseport) desertedAt(slot int) *slotListener {
-	for _, l := range r.listeners {
+	for _, l := range slices.Backward(r.listeners) {
 		if l.slot == slot && l.deserted {
 			return l
 		}

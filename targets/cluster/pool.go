@@ -253,6 +253,13 @@ func (p *pool) release(u *upstream) {
 	}
 }
 
+// has is how many requests the worker has from here.
+func (p *pool) has(u *upstream) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return u.inFlight
+}
+
 // left tells whether a worker takes no more requests.
 func (p *pool) left(u *upstream) bool {
 	p.mu.Lock()

@@ -38,7 +38,7 @@ const preface = "PRI * HTTP/2.0"
 //
 // It follows bodies by their Content-Length. A chunked body, or a connection
 // that is upgraded, has an end that it does not see: it lets all through from
-// then on, and the proxy serves no further request on that connection.
+// then on, and the server serves no further request on that connection.
 type screen struct {
 	net.Conn
 	limit   int
@@ -48,6 +48,12 @@ type screen struct {
 	passed  int    // so many bytes of in may be handed on
 	body    int64  // bytes to come that are no header
 	through bool   // all may be handed on
+	blank   bool   // an empty line before the header was left out
+
+	headerTime time.Duration // from its first byte to its last; 0: the server sees to that
+	noUpgrades bool          // the server grants none: such a request has the end that its header says
+	waiting    atomic.Bool   // the server waits for a request
+	begun      atomic.Int64  // when the header began that is not complete, in ns since 1970; 0: there is none
 
 	last atomic.Pointer[time.Time] // no read lasts for longer; nil: there is no such time
 }
@@ -104,6 +110,21 @@ func (s *screen) fill() error {
 	return err
 }
 
+// begin notes that part of a header is there. From its first byte on it is no
+// longer the time between two requests that counts, but the header's. While a
+// request is served the server reads too, to see whether the client has gone: it
+// must not be told then that somebody is slow.
+func (s *screen) begin() {
+	if s.headerTime == 0 || s.begun.Load() != 0 {
+		return
+	}
+	now := time.Now()
+	s.begun.Store(now.UnixNano())
+	if s.waiting.Load() {
+		_ = s.Conn.SetReadDeadline(now.Add(s.headerTime))
+	}
+}
+
 func (s *screen) readBody(p []byte) (int, error) {
 	if !s.through && int64(len(p)) > s.body {
 		p = p[:s.body]
@@ -123,8 +144,14 @@ func (s *screen) linger(d time.Duration) {
 	_ = s.Conn.SetReadDeadline(last)
 }
 
-// SetReadDeadline implements [net.Conn].
+// SetReadDeadline implements [net.Conn]. The server sets one that is to come while
+// it waits for a request, and none while it serves one.
 func (s *screen) SetReadDeadline(t time.Time) error {
+	now := time.Now()
+	s.waiting.Store(t.After(now))
+	if s.begun.Load() != 0 && t.After(now) {
+		t = now.Add(s.headerTime)
+	}
 	if last := s.last.Load(); last != nil && (t.IsZero() || t.After(*last)) {
 		t = *last
 	}
@@ -159,6 +186,12 @@ func (s *screen) CloseWrite() error {
 
 // header looks whether a header is complete, and lets it pass if so.
 func (s *screen) header() bool {
+	if !s.blank && bytes.HasPrefix(s.in, []byte("\r\n")) { // RFC 9112 §2.2
+		s.in, s.looked, s.blank = s.in[2:], 0, true
+	}
+	if len(s.in) == 0 {
+		return false
+	}
 	from := max(0, s.looked-3) // the end may have begun
 	end := bytes.Index(s.in[from:], []byte("\r\n\r\n"))
 	if end >= 0 {
@@ -168,6 +201,7 @@ func (s *screen) header() bool {
 	s.looked = 0
 	switch {
 	case bare:
+		s.begun.Store(0)
 		s.in, s.through = []byte(malformed), true
 		s.passed = len(s.in)
 		return true
@@ -175,18 +209,22 @@ func (s *screen) header() bool {
 		if end >= 0 {
 			s.in = s.in[:end]
 		}
+		s.begun.Store(0)
 		s.in = append(s.in, tooLong...) // the server refuses what goes on for longer than it allows
 		s.passed, s.through = len(s.in), true
 		return true
 	case end < 0:
 		s.looked = len(s.in)
+		s.begin()
 		return false
 	}
+	s.blank = false
+	s.begun.Store(0)
 	if string(s.in[:end]) == preface {
 		s.passed, s.through = len(s.in), true
 		return true
 	}
-	length, through, ok := framing(string(s.in[:end]))
+	length, through, ok := framing(string(s.in[:end]), !s.noUpgrades)
 	if !ok {
 		s.in, through = []byte(malformed), true
 		end = len(s.in) - 4
@@ -209,13 +247,16 @@ func bareLine(b []byte, from, end int) bool {
 }
 
 // framing reads how long a request's body is; through says that its end cannot
-// be told, ok that its header leaves no doubt.
-func framing(header string) (length int64, through, ok bool) {
+// be told, ok that its header leaves no doubt. Upgrades may be granted, or not.
+func framing(header string, upgrades bool) (length int64, through, ok bool) {
 	lengths, encodings, chunks := 0, 0, false
 	for i, line := range strings.Split(header, "\r\n") {
 		name, value, _ := strings.Cut(line, ":")
 		switch {
 		case i == 0:
+			if line == "" {
+				return 0, true, false
+			}
 			chunks = strings.HasSuffix(line, " HTTP/1.1") // HTTP/1.0 has none, and net/http looks for none there
 			continue
 		case strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t"), strings.ContainsRune(line, '\r'):
@@ -232,7 +273,7 @@ func framing(header string) (length int64, through, ok bool) {
 		case "transfer-encoding":
 			encodings++
 		case "upgrade":
-			through = true
+			through = upgrades
 		}
 	}
 	return length, through || encodings > 0, lengths+encodings <= 1 && (encodings == 0 || chunks)

@@ -5,6 +5,7 @@ package cluster
 import (
 	"net"
 	"sync/atomic"
+	"time"
 
 	"github.com/hachaos/hachaos/targets/app"
 )
@@ -24,7 +25,7 @@ func screenConn(c net.Conn, limit int) net.Conn {
 		return c
 	}
 	s := &screenedConn{conn: own}
-	s.screen.Conn, s.limit = holdingConn{own, &s.held}, limit
+	s.screen.Conn, s.limit, s.headerTime, s.noUpgrades = holdingConn{own, &s.held}, limit, app.HeaderTimeout, true
 	return s
 }
 
@@ -35,8 +36,17 @@ func (c *screenedConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// headerGrace is how long a part of a request counts as one: who sends no more of it
+// must not hold up the worker's end.
+const headerGrace = time.Second
+
 // Pending tells whether the client has sent what the server has not seen yet.
-func (c *screenedConn) Pending() bool { return c.held.Load() || c.conn.Pending() }
+func (c *screenedConn) Pending() bool {
+	if begun := c.begun.Load(); begun != 0 && time.Since(time.Unix(0, begun)) > headerGrace {
+		return false
+	}
+	return c.held.Load() || c.conn.Pending()
+}
 
 // Arrival is what the connection arrived with.
 func (c *screenedConn) Arrival() *app.Arrival { return c.conn.Arrival() }
