@@ -91,7 +91,7 @@ func decimals(part float64) int {
 
 // FormatInterval prints the bounds of a ratio's interval with as many decimals as
 // the ratio itself has, or as the interval's width asks for if it is narrower:
-// "99.79 % to 99.98 %". A bound that these decimals cannot tell from 100 % or 0 % is
+// "99.79 % to 99.98 %". They are rounded outwards. A bound that these decimals cannot tell from 100 % or 0 % is
 // "above 99.99 %" or "below 0.01 %": only 1 itself prints as "100 %", only 0 as "0 %".
 func FormatInterval(ratio float64, bounds [2]float64) string {
 	digits := 2
@@ -100,16 +100,22 @@ func FormatInterval(ratio float64, bounds [2]float64) string {
 			digits = max(digits, min(decimals(part), mostDecimals))
 		}
 	}
-	return formatBound(bounds[0], digits) + " to " + formatBound(bounds[1], digits)
+	return formatBound(bounds[0], digits, math.Floor) + " to " + formatBound(bounds[1], digits, math.Ceil)
 }
 
-func formatBound(ratio float64, digits int) string {
+// formatBound rounds outwards: an interval that is printed holds the one that was
+// computed.
+func formatBound(ratio float64, digits int, outwards func(float64) float64) string {
 	if !(ratio > 0 && ratio < 1) {
 		return FormatPercent(ratio)
 	}
 	percent := func(v float64) string { return strconv.FormatFloat(v, 'f', digits, 64) + " %" }
 	step := math.Pow10(-digits)
-	switch text := percent(100 * ratio); text {
+	steps := 100 * ratio / step
+	if nearest := math.Round(steps); math.Abs(steps-nearest) < 1e-6 {
+		steps = nearest // 0.0007 is no more than 0.07 %
+	}
+	switch text := percent(outwards(steps) * step); text {
 	case percent(100):
 		return "above " + percent(100-step)
 	case percent(0):
