@@ -33,3 +33,11 @@ func clean(s string) string {
 func unsafeRune(r rune) bool {
 	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
 }
+
+// Reason is the first of Reasons, safe to print on a line; "" if there is none.
+func (r *Report) Reason() string {
+	if len(r.Reasons) == 0 {
+		return ""
+	}
+	return clean(r.Reasons[0])
+}

@@ -159,6 +159,9 @@ func TestTextIsCleanOfControlCharacters(t *testing.T) {
 		if !strings.Contains(text, `a\x1b[2J\x1b]0;x\x07\x0d  b\x9b1m\u202ec\u200b`+"\ufffdd") {
 			t.Errorf("the text is not shown:\n%s", text)
 		}
+		if why := r.Reason(); why == "" || strings.ContainsFunc(why, unsafeRune) {
+			t.Errorf("the reason is %q", why)
+		}
 	}
 }
 

@@ -145,7 +145,7 @@ func (f *runFlags) playAll(ctx context.Context, cmd *cobra.Command, list []*scen
 			codes = append(codes, reports.ExitCode(r.Verdict))
 			if f.quiet || taken {
 				if r.Verdict == reports.Error {
-					fmt.Fprintf(cmd.ErrOrStderr(), "hachaos: %s: %s\n", r.Scenario.Name, r.Reasons[0])
+					fmt.Fprintf(cmd.ErrOrStderr(), "hachaos: %s: %s\n", r.Scenario.Name, r.Reason())
 				}
 				continue
 			}
