@@ -110,7 +110,7 @@ func TestKillTimeoutEndsAWorkerThatStays(t *testing.T) {
 func TestKillTimeoutCutsOffAtTheProxy(t *testing.T) {
 	t.Parallel()
 	conf := config(2, "proxy", 0)
-	conf.App.Wait, conf.KillTimeout = units.Duration(time.Minute), units.Duration(time.Second)
+	conf.App.Wait, conf.KillTimeout = units.Duration(time.Minute), units.Duration(3*time.Second)
 	f := start(t, masterOptions{Config: conf})
 	answered := make(chan int, 1)
 	go func() {
