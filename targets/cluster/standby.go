@@ -244,6 +244,10 @@ func (m *master) dismiss(s *standby, goesOn bool) {
 	case <-s.Done():
 	case <-ctx.Done():
 		s.Kill() // lest it takes over
+		select {
+		case <-s.Done(): // its wire ends before its listeners do
+		case <-time.After(standTimeout):
+		}
 	}
 	s.wire.deadline(time.Now().Add(standTimeout)) // somebody else may hold its end open
 	<-s.silent
