@@ -70,13 +70,13 @@ func (c *redisCluster) startNode(ctx context.Context, i int) error {
 	}
 	// What it announces is known once it has its proxy, and it keeps it.
 	announce := []string{"CONFIG", "SET", "cluster-announce-ip", "127.0.0.1", "cluster-announce-port", portOf(n.listen), "cluster-announce-bus-port", strconv.Itoa(bus)}
-	if _, err := n.do(ctx, announce...); err != nil {
+	if _, err := n.order(ctx, announce...); err != nil {
 		return err
 	}
-	if _, err := n.do(ctx, "CONFIG", "REWRITE"); err != nil {
+	if _, err := n.order(ctx, "CONFIG", "REWRITE"); err != nil {
 		return err
 	}
-	id, err := n.do(ctx, "CLUSTER", "MYID")
+	id, err := n.order(ctx, "CLUSTER", "MYID")
 	if err != nil {
 		return err
 	}
@@ -92,10 +92,10 @@ func (c *redisCluster) startNode(ctx context.Context, i int) error {
 // meet makes the nodes known to each other.
 func (c *redisCluster) meet(ctx context.Context) error {
 	for i, n := range c.data {
-		if _, err := n.do(ctx, "CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1)); err != nil {
+		if _, err := n.order(ctx, "CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1)); err != nil {
 			return err
 		}
-		if _, err := c.data[0].do(ctx, "CLUSTER", "MEET", "127.0.0.1", portOf(n.listen), strconv.Itoa(c.buses[n])); err != nil && i > 0 {
+		if _, err := c.data[0].order(ctx, "CLUSTER", "MEET", "127.0.0.1", portOf(n.listen), strconv.Itoa(c.buses[n])); err != nil && i > 0 {
 			return err
 		}
 	}
@@ -111,7 +111,7 @@ func (c *redisCluster) meet(ctx context.Context) error {
 func (c *redisCluster) share(ctx context.Context) error {
 	for i, n := range c.data[:shards] {
 		first, next := i*slots/shards, (i+1)*slots/shards
-		if _, err := n.do(ctx, "CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(first), strconv.Itoa(next-1)); err != nil {
+		if _, err := n.order(ctx, "CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(first), strconv.Itoa(next-1)); err != nil {
 			return err
 		}
 	}

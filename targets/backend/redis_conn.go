@@ -26,11 +26,26 @@ type redisConn struct {
 // askTimeout is when a Redis that does not answer is taken for hung.
 const askTimeout = 500 * time.Millisecond
 
+// orderTimeout is how long a Redis that is being set up may take for a command: it
+// writes some of them to disk before it answers, and the disk may be busy.
+const orderTimeout = 10 * time.Second
+
 // do sends a command and returns its answer: nil, string, int or []any. An
 // answer that is an error is returned as one.
 func (r *redisConn) do(ctx context.Context, command ...string) (any, error) {
+	return r.within(ctx, askTimeout, command)
+}
+
+// order is do for a server that is being set up, and is not to be taken for hung.
+func (r *redisConn) order(ctx context.Context, command ...string) (any, error) {
+	return r.within(ctx, orderTimeout, command)
+}
+
+func (r *redisConn) within(ctx context.Context, timeout time.Duration, command []string) (any, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	raw, err := r.exchange(ctx, command)
 	if err != nil {
 		r.dropLocked()
@@ -46,9 +61,8 @@ func (r *redisConn) do(ctx context.Context, command ...string) (any, error) {
 	return answer, nil
 }
 
+// exchange sends a command; ctx has a deadline.
 func (r *redisConn) exchange(ctx context.Context, command []string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
 	if r.conn == nil {
 		var d net.Dialer
 		conn, err := d.DialContext(ctx, "tcp", r.addr)
