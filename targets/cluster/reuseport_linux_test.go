@@ -185,15 +185,7 @@ func TestSteer(t *testing.T) { // alone: a process that starts has the first lis
 		t.Fatal(err)
 	}
 	t.Cleanup(r.close)
-	heir := &estate{inherited: true, address: r.address}
-	for _, l := range r.listeners {
-		file, err := duplicate(l.file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { file.Close() })
-		heir.listeners = append(heir.listeners, &slotListener{slot: l.slot, file: file})
-	}
+	heir := heirOf(t, r)
 	// chosen connects until n have come, and returns the slots where they are.
 	chosen := func(n int) (slots []int) {
 		t.Helper()
@@ -262,6 +254,21 @@ func TestSteer(t *testing.T) { // alone: a process that starts has the first lis
 	}
 }
 
+// heirOf is what the next master inherits of r's listeners.
+func heirOf(t *testing.T, r *reuseport) *estate {
+	t.Helper()
+	heir := &estate{inherited: true, address: r.address}
+	for _, l := range r.listeners {
+		file, err := duplicate(l.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { file.Close() }) // an error says that it is closed
+		heir.listeners = append(heir.listeners, &slotListener{slot: l.slot, file: file})
+	}
+	return heir
+}
+
 // A master that dies while it makes the cluster smaller leaves a listener to which
 // no worker belongs.
 func TestReuseportInheritsMoreThanItsSlots(t *testing.T) { // alone: a process that starts has the first listener for a moment
@@ -277,14 +284,7 @@ func TestReuseportInheritsMoreThanItsSlots(t *testing.T) { // alone: a process t
 		t.Fatal(err)
 	}
 	t.Cleanup(r.close)
-	heir := &estate{inherited: true, address: r.address}
-	for _, l := range r.listeners {
-		file, err := duplicate(l.file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		heir.listeners = append(heir.listeners, &slotListener{slot: l.slot, file: file})
-	}
+	heir := heirOf(t, r)
 	next, err := newReuseport(heir, 2, c, log)
 	if err != nil {
 		t.Fatal(err)

@@ -62,15 +62,9 @@ func TestSecretsStandInNoEnvironment(t *testing.T) {
 			}
 			f.awaitStandby(1)
 			check("with a standby")
-			self, err := os.Executable()
-			if err != nil {
-				t.Fatal(err)
-			}
 			ctx, cancel := timeout()
 			defer cancel()
-			if err := f.Upgrade(ctx, self); err != nil {
-				t.Fatal(err)
-			}
+			f.upgrade()
 			f.awaitMaster(2, f.process.PID())
 			f.awaitStandby(3) // the new master was one as well
 			if err := f.Reload(ctx); err != nil {

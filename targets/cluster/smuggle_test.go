@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/hachaos/hachaos/targets/page"
 	"golang.org/x/net/http2"
@@ -32,15 +31,7 @@ type rawH2 struct {
 
 func (f *front) rawH2() *rawH2 {
 	f.t.Helper()
-	conn, err := net.Dial("tcp", f.address)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	f.t.Cleanup(func() { conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(patience))
-	if _, err := io.WriteString(conn, http2.ClientPreface); err != nil {
-		f.t.Fatal(err)
-	}
+	conn := f.begin(http2.ClientPreface)
 	c := &rawH2{t: f.t, conn: conn, frames: http2.NewFramer(conn, conn), next: 1}
 	c.frames.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	if err := c.frames.WriteSettings(); err != nil {

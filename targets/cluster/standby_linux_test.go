@@ -247,10 +247,6 @@ func TestUpgradeLosesNothing(t *testing.T) {
 					conf.Standby, conf.Drain.Mode = "active", "reject" // which is for a stop
 				}
 				f := start(t, masterOptions{Config: conf})
-				self, err := os.Executable()
-				if err != nil {
-					t.Fatal(err)
-				}
 				var silent []net.Conn
 				for range 8 { // with an active standby some are its own
 					if dispatch != "handoff" {
@@ -271,9 +267,7 @@ func TestUpgradeLosesNothing(t *testing.T) {
 					if !l.after(100) {
 						t.Fatal("no load")
 					}
-					if err := f.Upgrade(ctx, self); err != nil {
-						t.Fatal(err)
-					}
+					f.upgrade()
 					masters = append(masters, f.awaitMaster(2, masters...).PID)
 				}
 				<-f.process.Done() // what it owed is answered

@@ -67,6 +67,20 @@ func (f *fixture) replaced() {
 	}
 }
 
+// upgrade lets another process of this program be master.
+func (f *fixture) upgrade() {
+	f.t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	ctx, cancel := timeout()
+	defer cancel()
+	if err := f.Upgrade(ctx, self); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
 // kill kills a master.
 func (f *fixture) kill(pid int) {
 	f.t.Helper()
@@ -141,18 +155,10 @@ func TestRequestsInFlightOfTwoMasters(t *testing.T) {
 func TestRequestsInFlightInAnUpgrade(t *testing.T) {
 	t.Parallel()
 	f := start(t, masterOptions{Config: program(t, 2, "none")})
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := timeout()
-	defer cancel()
 	var h holds
 	f.hold(&h, 3)
 	first := f.process.PID()
-	if err := f.Upgrade(ctx, self); err != nil {
-		t.Fatal(err)
-	}
+	f.upgrade()
 	second := f.awaitMaster(2, first).PID
 	f.freeze(f.process.ID()) // it may still accept what came before
 	f.hold(&h, 2)
@@ -165,9 +171,7 @@ func TestRequestsInFlightInAnUpgrade(t *testing.T) {
 	if len(h) != 2 {
 		t.Errorf("%d requests outlived the first master", len(h))
 	}
-	if err := f.Upgrade(ctx, self); err != nil {
-		t.Fatal(err)
-	}
+	f.upgrade()
 	f.awaitMaster(2, first, second)
 	f.awaitInFlight(&h)
 	if len(h) != 2 {
@@ -184,17 +188,9 @@ func TestStopOfAMasterThatOwes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := start(t, masterOptions{Config: program(t, 1, "none")})
-			self, err := os.Executable()
-			if err != nil {
-				t.Fatal(err)
-			}
-			ctx, cancel := timeout()
-			defer cancel()
 			var h holds
 			f.hold(&h, 1) // it owes an answer as long as the test wants
-			if err := f.Upgrade(ctx, self); err != nil {
-				t.Fatal(err)
-			}
+			f.upgrade()
 			f.awaitMaster(1, f.process.PID())
 			f.signal(f.process.ID(), name)
 			f.await("the stop", func(s Status) bool { return s.Stopping })
@@ -215,10 +211,6 @@ func TestStopOfAMasterThatOwes(t *testing.T) {
 func TestMasterThatOwesKnowsNewWorkers(t *testing.T) {
 	t.Parallel()
 	f := start(t, masterOptions{Config: program(t, 2, "none")})
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := timeout()
 	defer cancel()
 	var clients []*caller
@@ -234,9 +226,7 @@ func TestMasterThatOwesKnowsNewWorkers(t *testing.T) {
 		ask(c)
 		clients = append(clients, c)
 	}
-	if err := f.Upgrade(ctx, self); err != nil {
-		t.Fatal(err)
-	}
+	f.upgrade()
 	f.awaitMaster(2, f.process.PID())
 	if err := f.Reload(ctx); err != nil {
 		t.Fatal(err)
@@ -254,20 +244,12 @@ func TestUpgradeKeepsWhoIsSilent(t *testing.T) {
 	conf := config(1, "proxy", 0)
 	conf.Timeouts.Header = units.Duration(patience)
 	f := start(t, masterOptions{Config: conf})
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	silent := f.dial()
 	defer silent.Close()
 	if !eventually(func() bool { return f.scrape("http://" + f.status().Admin + "/metrics")["active_connections"] == 1 }) {
 		t.Fatal("it has no connection")
 	}
-	ctx, cancel := timeout()
-	defer cancel()
-	if err := f.Upgrade(ctx, self); err != nil {
-		t.Fatal(err)
-	}
+	f.upgrade()
 	// A server of net/http that is shut down takes one that is silent for 5 s for
 	// idle.
 	_ = silent.SetReadDeadline(time.Now().Add(8 * time.Second))
