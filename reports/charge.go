@@ -10,10 +10,11 @@ import (
 type charge struct{ failed, retried int64 }
 
 // chargeFaults puts every failed and every retried request down to at most one
-// fault: the latest one that started before the request finished and whose
-// recovery was not over when the request began. It returns one charge for each
-// window and the failed requests that no fault explains; all failed requests of
-// the recordings are in one or the other.
+// fault: the latest one that started before the request finished and that still
+// acted when the request began, for its recovery was not over, or its injection
+// not through. It returns one charge for each window and the failed requests that
+// no fault explains; all failed requests of the recordings are in one or the
+// other.
 //
 // Requests are known to a cell ([loadgen.CellWidth]). A cell is read the widest
 // way: its requests began at the very start of their first cell and finished

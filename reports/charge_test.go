@@ -139,7 +139,7 @@ func randomRun(rng *rand.Rand) Run {
 		case 0:
 			e = pause("p", e.Start, e.Start+moment()/4)
 		case 1:
-			e.Kind = []string{"exec", "exit", "reload"}[rng.IntN(3)]
+			e.Kind, e.Took = []string{"exec", "exit", "reload"}[rng.IntN(3)], moment()/4
 		}
 		e.State = []chaos.State{chaos.Done, chaos.Done, chaos.Done, chaos.Skipped, chaos.Failed}[rng.IntN(5)]
 		run.Faults = append(run.Faults, e)
@@ -194,7 +194,7 @@ func TestEveryFailureIsChargedOnce(t *testing.T) {
 			for _, c := range rec.Cells {
 				for j := len(ws) - 1; j >= 0; j-- {
 					began, finished := time.Duration(c.Start)*10*msec, time.Duration(c.Finish+1)*10*msec
-					if ws[j].event.Start < finished && ws[j].over > began {
+					if ws[j].event.Start < finished && max(ws[j].over, ws[j].event.Start+ws[j].event.Took) > began {
 						plain += int64(c.Failed)
 						break
 					}

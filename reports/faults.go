@@ -26,6 +26,7 @@ type window struct {
 	index int           // in Run.Faults
 	end   time.Duration // the next fault's start; never for the last one
 	over  time.Duration // when its recovery was over; never if it was not, or is unknown
+	acts  time.Duration // until when it can have broken something: over, or the end of its injection
 	cured bool          // who watches over its victims has ended them: that is the recovery
 }
 
@@ -45,6 +46,8 @@ func faultWindows(run *Run) []window {
 			ws[i].end = ws[i+1].event.Start
 		}
 		ws[i].over = recoveredAt(ws, i, probes, run.Ready)
+		// A reload that no probe sees goes on all the same, and so does a command.
+		ws[i].acts = max(ws[i].over, ws[i].event.Start+ws[i].event.Took)
 	}
 	return ws
 }
@@ -89,9 +92,9 @@ func (w window) endsProcesses() bool {
 	return ends(w.event) || w.event.Ended
 }
 
-// recoveredAt returns the later of two moments, and never before the fault's
-// own end: the first good probe after the last failed one of its window, and,
-// for faults that end processes, the number of ready workers back. Of one whose
+// recoveredAt returns the later of two moments, and never before recovery counts
+// from: the first good probe after the last failed one of its window, and, for
+// faults that end processes, the number of ready workers back. Of one whose
 // victims hung first these end when it does, and workers are missed then.
 //
 // Failed probes are in the window if they were sent and had begun to fail before
@@ -170,10 +173,9 @@ func workersBack(ready []ReadyCount, start, from, until time.Duration) time.Dura
 }
 
 // explains tells whether the fault has a hand in an outage: it started before
-// the outage's last probe had failed, and its recovery was not over when the
-// outage began.
+// the outage's last probe had failed, and it still acted when the outage began.
 func (w window) explains(o outage) bool {
-	return w.event.Start <= o.finish && w.over > o.start
+	return w.event.Start <= o.finish && w.acts > o.start
 }
 
 // foldFaults lists every fault of the run with what it cost.

@@ -189,6 +189,35 @@ func TestTicksOfNoLength(t *testing.T) {
 	}
 }
 
+// A reload that no probe was lost to, or a command, breaks what it breaks until it
+// is through: its recovery of 0 s says nothing of that.
+func TestWhatTakesTimeActsUntilItIsThrough(t *testing.T) {
+	for _, kind := range []string{"reload", "exec"} {
+		run := slowReload()
+		f := &run.Faults[0]
+		if f.Kind = kind; kind == "exec" {
+			f.End = f.Start
+		}
+		run.Probes = []*loadgen.ProbeRecording{probesOf(".1500")}
+		run.Loads = []*loadgen.Recording{stream("main", 13000, cell(3990*msec, 4000*msec, 5), cell(6*time.Second, 6*time.Second, 2))}
+		r := Fold(run)
+		near(t, "recovery_s", r.Faults[0].RecoveryS, 0)
+		if got := r.Faults[0]; got.FailedRequests != 5 || got.During.Failed != 5 || r.UnexplainedRequests != 2 {
+			t.Errorf("%s: %d lost, %+v, %d unexplained", kind, got.FailedRequests, got.During, r.UnexplainedRequests)
+		}
+		if got := stateOf(r, "graceful shutdown"); kind == "reload" && got != NotShown {
+			t.Errorf("graceful shutdown: %s", got)
+		}
+	}
+	// It has a hand in an outage too, though that is in the next one's window.
+	run := slowReload()
+	run.Faults = append(run.Faults, kill("crash", 1, 3*time.Second))
+	run.Probes = []*loadgen.ProbeRecording{probesOf(".400x2.1098")}
+	if got := Fold(run).Availability.Outages; len(got) != 1 || !reflect.DeepEqual(got[0].Faults, []string{"reload#1", "crash#1"}) {
+		t.Errorf("outages %+v", got)
+	}
+}
+
 func TestReloadThatTakesTime(t *testing.T) {
 	r := Fold(slowReload())
 	f := &r.Faults[0]

@@ -190,12 +190,12 @@ func (l *losses) divide(ws []window, perWindow []float64, outside []lost, durati
 	l.quiet = max(0, l.quiet)
 }
 
-// covered is how much of the time until end lies in faults' windows, from their
-// start to the end of their recovery.
+// covered is how much of the time until end lies in faults' windows, for as long
+// as they act.
 func covered(ws []window, end time.Duration) (sum time.Duration) {
 	until := time.Duration(0)
 	for _, w := range ws {
-		from, to := max(until, w.event.Start), min(end, w.over)
+		from, to := max(until, w.event.Start), min(end, w.acts)
 		if to > from {
 			sum += to - from
 			until = to
@@ -230,11 +230,11 @@ func blocksOf(all []lost) []block {
 	return blocks
 }
 
-// overBy[i] is when the recoveries of ws[:i+1] were all over.
+// overBy[i] is until when one of ws[:i+1] acts.
 func overBy(ws []window) []time.Duration {
 	over := make([]time.Duration, len(ws))
 	for i, w := range ws {
-		over[i] = w.over
+		over[i] = w.acts
 		if i > 0 {
 			over[i] = max(over[i], over[i-1])
 		}
@@ -243,11 +243,11 @@ func overBy(ws []window) []time.Duration {
 }
 
 // windowOf returns the index of the latest window that started before a moment
-// and whose recovery was not over at another, or -1.
+// and still acted at another, or -1.
 func windowOf(ws []window, overBy []time.Duration, began, finished time.Duration) int {
 	started := sort.Search(len(ws), func(i int) bool { return ws[i].event.Start >= finished })
 	for i := started - 1; i >= 0 && overBy[i] > began; i-- {
-		if ws[i].over > began {
+		if ws[i].acts > began {
 			return i
 		}
 	}

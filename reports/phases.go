@@ -8,10 +8,10 @@ import (
 )
 
 // foldPhases counts the load before, during and after each fault, by the moment
-// requests finished: before it from the end of the recovery of the fault before
-// (or t = 0) to its start, during it until its own recovery was over, after it
-// until the next fault's start or the end of the load. Where faults overlap, a
-// phase has no length and no requests.
+// requests finished: before it from when the fault before acted no more (or t = 0)
+// to its start, during it for as long as it acts, after it until the next fault's
+// start or the end of the load. Where faults overlap, a phase has no length and no
+// requests.
 //
 // Good answers are known to a step of [loadgen.Goods], failures to a cell of
 // [loadgen.CellWidth]; one is put into the phase in which it ends, so that what
@@ -24,7 +24,7 @@ func foldPhases(run *Run, ws []window, faults []Fault) {
 	edges := make([]time.Duration, 0, 2*len(ws)+2)
 	edges = append(edges, 0)
 	for _, w := range ws {
-		over := min(w.over, w.end, max(run.Duration, w.event.Start))
+		over := min(w.acts, w.end, max(run.Duration, w.event.Start))
 		edges = append(edges, w.event.Start, max(over, w.event.Start))
 	}
 	edges = append(edges, max(run.Duration, edges[len(edges)-1]))
