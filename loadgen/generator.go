@@ -217,7 +217,7 @@ func (g *Generator) Snapshot() Snapshot {
 // any time from any goroutine; the result belongs to the caller.
 func (g *Generator) Recording() *Recording {
 	rec := g.recorder.recording()
-	rec.Stream, rec.Engine = g.stream.Name, g.engine.name()
+	rec.Stream, rec.Engine, rec.Until = g.stream.Name, g.engine.name(), g.stream.Duration.Std()
 	if c := g.stream.Closed; c != nil {
 		rec.Model, rec.Concurrency = "closed", c.Concurrency
 	} else {

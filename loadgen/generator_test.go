@@ -95,6 +95,9 @@ func TestNothingIsSentAfterTheEnd(t *testing.T) {
 	if rec.OK != 3 || served.Load() != 3 || rec.End < 200*time.Millisecond {
 		t.Errorf("good %d of %d served, the last at %v", rec.OK, served.Load(), rec.End)
 	}
+	if merged := Merge(rec, rec); rec.Until != 200*time.Millisecond || merged.Until != rec.Until {
+		t.Errorf("it was to send until %v, two of it until %v", rec.Until, merged.Until)
+	}
 }
 
 func TestFailingClosedClientPauses(t *testing.T) {

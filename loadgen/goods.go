@@ -45,6 +45,16 @@ func (g *Goods) widen() {
 
 func (g Goods) clone() Goods { return Goods{g.Width, append([]uint32(nil), g.N...)} }
 
+// Last returns the end of the step in which the last one finished; 0 without any.
+func (g Goods) Last() time.Duration {
+	for i := len(g.N) - 1; i >= 0; i-- {
+		if g.N[i] > 0 {
+			return time.Duration(i+1) * g.Width
+		}
+	}
+	return 0
+}
+
 // Merge returns the counts of both, in the wider one's steps.
 func (g Goods) Merge(h Goods) Goods {
 	a, b := g.clone(), h.clone()

@@ -39,6 +39,21 @@ func TestGoodsMerge(t *testing.T) {
 	}
 }
 
+func TestLastGood(t *testing.T) {
+	var g Goods
+	if got := g.Last(); got != 0 {
+		t.Errorf("of none %v", got)
+	}
+	g.add(25 * time.Millisecond)
+	if got := g.Last(); got != 30*time.Millisecond {
+		t.Errorf("of one at 25 ms %v", got)
+	}
+	g.N = append(g.N, 0)
+	if got := g.Last(); got != 30*time.Millisecond {
+		t.Errorf("with an empty step after it %v", got)
+	}
+}
+
 func total(g Goods) (n int) {
 	for _, k := range g.N {
 		n += int(k)

@@ -24,6 +24,7 @@ func (m *Recording) merge(r *Recording, first bool) {
 		m.Start = r.Start
 	}
 	m.End = max(m.End, r.End)
+	m.Until = max(m.Until, r.Until)
 	m.Concurrency += r.Concurrency
 	m.Rate += r.Rate
 	m.Sent += r.Sent

@@ -25,6 +25,7 @@ type Recording struct {
 
 	Start time.Duration // first request's start
 	End   time.Duration // the last answer, failure or deadline
+	Until time.Duration // when it was to end sending; 0: with its count
 
 	Sent, OK, Degraded, Failed, Retried int64
 

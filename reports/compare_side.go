@@ -257,8 +257,10 @@ func studentInterval(values []float64, grain, level float64) *[2]float64 {
 // came to lie, what else the machine did.
 const oneRunShare = 0.10
 
+// oneRunMore widens an interval by that. The mean is in it: it counts until the
+// last good answer, which the batches of the run's length do not.
 func oneRunMore(ci *[2]float64, mean float64) *[2]float64 {
-	return &[2]float64{max(0, ci[0]-oneRunShare*mean), ci[1] + oneRunShare*mean}
+	return &[2]float64{max(0, min(ci[0], mean)-oneRunShare*mean), max(ci[1], mean) + oneRunShare*mean}
 }
 
 // numBatches is into how many parts a run is divided (the method of batch means;

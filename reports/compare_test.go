@@ -370,3 +370,18 @@ func TestThroughputOfStreams(t *testing.T) {
 		t.Errorf("the page says %s", got)
 	}
 }
+
+// A throughput is in its own interval, whatever time it was counted over: reports
+// of old counted it until the last timeout.
+func TestThroughputIsInItsInterval(t *testing.T) {
+	r := played(rand.New(rand.NewPCG(1, 2)), 0.3)
+	for _, factor := range []float64{0.5, 2} {
+		r.ThroughputRPS = known(*r.ThroughputRPS * factor)
+		side := newSide("A", []*Report{r})
+		f := side.Figures[len(side.Figures)-1]
+		if f.Metric != "throughput" || f.CI95 == nil || f.CI95[0] > *f.Mean || f.CI95[1] < *f.Mean || f.wide[0] > *f.Mean || f.wide[1] < *f.Mean {
+			t.Errorf("%s of %v in %v, %v", f.Metric, *f.Mean, f.CI95, f.wide)
+		}
+		r.ThroughputRPS = known(*r.ThroughputRPS / factor)
+	}
+}

@@ -1,6 +1,8 @@
 package reports
 
 import (
+	"time"
+
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/hachaos/hachaos/chaos"
 	"github.com/hachaos/hachaos/loadgen"
@@ -31,11 +33,11 @@ func measured(o Objective, run *Run, r *Report) *float64 {
 		if v, ok := uptimeMetric(o.Metric, &r.Availability); ok {
 			return v
 		}
-		return loadMetric(o.Metric, run.Loads, r)
+		return loadMetric(o.Metric, run.Loads, run.Duration, r)
 	}
 	for _, rec := range run.Loads {
 		if rec.Stream == o.Scope {
-			return loadMetric(o.Metric, []*loadgen.Recording{rec}, r)
+			return loadMetric(o.Metric, []*loadgen.Recording{rec}, run.Duration, r)
 		}
 	}
 	return faultMetric(o.Metric, injected(o.Scope, r))
@@ -67,7 +69,7 @@ func uptimeMetric(metric string, a *Availability) (v *float64, ok bool) {
 	return nil, false
 }
 
-func loadMetric(metric string, recs []*loadgen.Recording, r *Report) *float64 {
+func loadMetric(metric string, recs []*loadgen.Recording, length time.Duration, r *Report) *float64 {
 	if len(recs) == 0 {
 		return nil
 	}
@@ -94,9 +96,9 @@ func loadMetric(metric string, recs []*loadgen.Recording, r *Report) *float64 {
 	case "retried":
 		return known(float64(retried))
 	case "throughput":
-		return throughput(recs...)
+		return throughput(length, recs...)
 	case "longest_gap":
-		return longestGap(recs...)
+		return longestGap(length, recs...)
 	}
 	return latencyMetric(metric, recs)
 }

@@ -29,7 +29,7 @@ func Fold(run Run) *Report {
 		Target:              run.Target,
 		Load:                []Load{},
 		Probes:              []Probe{},
-		ThroughputRPS:       throughput(run.Loads...),
+		ThroughputRPS:       throughput(run.Duration, run.Loads...),
 		Faults:              foldFaults(&run, windows, charged),
 		UnexplainedRequests: unexplained,
 		Events:              append([]Event{}, run.Events...),
@@ -40,7 +40,7 @@ func Fold(run Run) *Report {
 		Proxies:             append([]Proxy{}, run.Proxies...),
 	}
 	for _, rec := range run.Loads {
-		r.Load = append(r.Load, foldLoad(rec))
+		r.Load = append(r.Load, foldLoad(rec, run.Duration))
 	}
 	for _, rec := range run.Probes {
 		r.Probes = append(r.Probes, foldProbe(rec))
@@ -63,7 +63,7 @@ func Fold(run Run) *Report {
 	return r
 }
 
-func foldLoad(rec *loadgen.Recording) Load {
+func foldLoad(rec *loadgen.Recording, length time.Duration) Load {
 	l := Load{
 		Name: rec.Stream, Model: rec.Model, Engine: rec.Engine,
 		Concurrency: rec.Concurrency, Rate: rec.Rate,
@@ -72,9 +72,9 @@ func foldLoad(rec *loadgen.Recording) Load {
 		Failures:      causeCounts(rec.Failures),
 		Statuses:      map[string]int64{},
 		Examples:      causeTexts(rec.Examples),
-		ThroughputRPS: throughput(rec),
+		ThroughputRPS: throughput(length, rec),
 		LatencyMS:     foldLatency(rec.Latency),
-		LongestGapS:   longestGap(rec),
+		LongestGapS:   longestGap(length, rec),
 		ServiceMS:     foldLatency(rec.Service),
 		BytesIn:       rec.BytesIn, BytesOut: rec.BytesOut,
 		Generator: Generator{Saturated: saturated(rec), CPUS: seconds(rec.Generator.CPU)},
@@ -92,19 +92,36 @@ func foldLoad(rec *loadgen.Recording) Load {
 	return l
 }
 
-// throughput is good answers per second, from the start of the first stream to
-// the end of the last one.
-func throughput(recs ...*loadgen.Recording) *float64 {
+// throughput is good answers per second of the time in which streams were
+// [active].
+func throughput(length time.Duration, recs ...*loadgen.Recording) *float64 {
 	var ok int64
-	start, end := never, time.Duration(0)
 	for _, rec := range recs {
 		ok += rec.OK
-		start, end = min(start, rec.Start), max(end, rec.End)
 	}
+	start, end := active(length, recs)
 	if end <= start {
 		return nil
 	}
 	return known(float64(ok) / seconds(end-start))
+}
+
+// active is the time in which at least one of the streams of a run of some length
+// sent or was answered well: from the first one's start to the last one's end of
+// sending, or last good answer if that came later. What else was in flight then
+// only failed or timed out, and nothing was sent any more.
+func active(length time.Duration, recs []*loadgen.Recording) (start, end time.Duration) {
+	start = never
+	for _, rec := range recs {
+		sent := rec.End
+		for _, limit := range []time.Duration{length, rec.Until} {
+			if limit > 0 {
+				sent = min(sent, limit)
+			}
+		}
+		start, end = min(start, rec.Start), max(end, sent, min(rec.End, rec.Goods.Last()))
+	}
+	return start, end
 }
 
 func foldLatency(h *hdrhistogram.Histogram) *Latency {

@@ -7,24 +7,22 @@ import (
 )
 
 // longestGap returns the longest time in which none of the streams got a good
-// answer, from the first one's start to the last one's end; nil if no request
-// was made. It is known to a step of [loadgen.Goods], 10 ms: what is as short as
-// two of them is no gap.
-func longestGap(recs ...*loadgen.Recording) *float64 {
+// answer while they were [active]; nil if no request was made. It is known to a
+// step of [loadgen.Goods], 10 ms: what is as short as two of them is no gap.
+func longestGap(length time.Duration, recs ...*loadgen.Recording) *float64 {
 	if len(recs) == 0 {
 		return nil
 	}
 	var goods loadgen.Goods
 	var sent, ok int64
-	start, end := never, time.Duration(0)
 	for _, rec := range recs {
 		goods = goods.Merge(rec.Goods)
 		sent, ok = sent+counted(rec), ok+rec.OK
-		start, end = min(start, rec.Start), max(end, rec.End)
 	}
 	if sent == 0 || ok > 0 && len(goods.N) == 0 { // no request, or not known when they ended
 		return nil
 	}
+	start, end := active(length, recs)
 	longest, last := time.Duration(0), start
 	for i, n := range goods.N {
 		if n == 0 {

@@ -43,7 +43,7 @@ type Report struct {
 	Load        []Load      `json:"load"`
 	Probes      []Probe     `json:"probes"`
 
-	ThroughputRPS *float64 `json:"throughput_rps"` // good answers of all streams, from the first one's start to the last one's end
+	ThroughputRPS *float64 `json:"throughput_rps"` // good answers of all streams, from the first one's start to the last one's end of sending, or its last good answer
 
 	Availability Availability `json:"availability"`
 	Budget       *Budget      `json:"budget"`
