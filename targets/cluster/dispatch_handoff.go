@@ -305,9 +305,10 @@ func (h *handoff) inherit(int) ([]*os.File, error) { return nil, nil }
 
 func (h *handoff) bequeath() ([]int, []syscall.Conn) { return nil, []syscall.Conn{h.ln} }
 
-// desert and vacate do nothing: nobody waits for one worker alone.
+// desert, vacate and spare do nothing: nobody waits for one worker alone.
 func (h *handoff) desert(int) {}
 func (h *handoff) vacate(int) {}
+func (h *handoff) spare(int)  {}
 
 // queued is how many connections wait for a worker.
 func (h *handoff) queued() int {

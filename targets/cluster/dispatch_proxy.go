@@ -112,6 +112,7 @@ func (*proxy) inherit(int) ([]*os.File, error)     { return nil, nil }
 func (p *proxy) bequeath() ([]int, []syscall.Conn) { return nil, []syscall.Conn{p.ln.TCPListener} }
 func (*proxy) desert(int)                          {}
 func (*proxy) vacate(int)                          {}
+func (*proxy) spare(int)                           {}
 func (p *proxy) join(m *member)                    { p.pool.join(m) }
 func (p *proxy) leave(m *member)                   { p.pool.leave(m) }
 func (p *proxy) gone(m *member)                    { p.pool.leave(m) }

@@ -29,6 +29,10 @@ const halfOpen = 2 * time.Second
 // of those, and only then is it closed. Other programs can be handed nothing: one
 // that is to go accepts on until nothing can come to it any more. Lost is what is
 // in the queue of one that ends by itself and is to have no successor.
+//
+// Where a successor is to come later, the slot's listener is spared until that is
+// ready: the others are chosen, and get what is in its queue, as long as there are
+// any that serve. What came to a program waits for the next one.
 type reuseport struct {
 	address  string
 	heir     *handoff      // hands over what was left in deserted listeners
@@ -50,6 +54,8 @@ type slotListener struct {
 	deserted bool
 	since    clock.Time    // when it was deserted, as far as this master knows
 	left     chan struct{} // closed when the program that accepted there has gone; nil: it has
+	spared   bool          // nobody accepts there for now
+	served   chan struct{} // not nil: what comes there is handed over until this is closed
 }
 
 // newReuseport owns the estate's listeners. The one of a new cluster only shows
@@ -174,8 +180,37 @@ func (r *reuseport) desert(slot int) {
 	}
 	left := make(chan struct{})
 	l.since, l.left = clock.Now(), left
-	r.steer()
+	r.settle()
 	r.wg.Go(func() { r.clear(l, left) })
+}
+
+// spare lets new connections come to other slots until this one has a worker
+// again.
+func (r *reuseport) spare(slot int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l := r.at(slot); l != nil && !l.spared && !r.closed {
+		l.spared = true
+		r.settle()
+	}
+}
+
+// settle lets connections come to where they are served: new ones, and those that
+// came to a slot that has no worker for now, if others have one.
+func (r *reuseport) settle() {
+	serves := slices.ContainsFunc(r.listeners, func(l *slotListener) bool { return !l.deserted && !l.spared })
+	for _, l := range r.listeners {
+		switch hands := serves && l.spared && !l.deserted && !r.foreign; {
+		case hands && l.served == nil:
+			served := make(chan struct{})
+			l.served = served
+			r.wg.Go(func() { r.handOver(l, served) })
+		case !hands && l.served != nil:
+			close(l.served)
+			l.served = nil
+		}
+	}
+	r.steer()
 }
 
 // owes tells whether somebody waits in the listener of a slot that was deserted,
@@ -217,18 +252,31 @@ func (r *reuseport) vacate(slot int) {
 	}
 }
 
+// handOver hands over what comes to a listener until over is closed or the cluster
+// stops, and then what has come to it by then.
+func (r *reuseport) handOver(l *slotListener, over <-chan struct{}) {
+	f, err := duplicate(l.file)
+	if err != nil {
+		r.log.Warn("accept for a slot without a worker", "worker", l.slot, "error", err)
+		return
+	}
+	var accepting sync.WaitGroup
+	accepting.Go(func() { r.heir.accept(f) })
+	select {
+	case <-over:
+	case <-r.stop:
+	}
+	_ = f.SetDeadline(time.Unix(1, 0))
+	accepting.Wait()
+}
+
 // clear hands over what comes to a deserted listener, and closes it when nothing
 // can come any more, or left is closed.
 func (r *reuseport) clear(l *slotListener, left <-chan struct{}) {
-	accepted := make(chan struct{})
-	f, err := duplicate(l.file)
-	if err == nil && !r.foreign {
-		r.wg.Go(func() {
-			defer close(accepted)
-			r.heir.accept(f)
-		})
-	} else {
-		close(accepted)
+	over := make(chan struct{})
+	var handing sync.WaitGroup
+	if !r.foreign {
+		handing.Go(func() { r.handOver(l, over) })
 	}
 	t := time.NewTimer(r.patience)
 	defer t.Stop()
@@ -237,18 +285,15 @@ func (r *reuseport) clear(l *slotListener, left <-chan struct{}) {
 	case <-left:
 	case <-r.stop:
 	}
-	if err == nil {
-		_ = f.SetDeadline(time.Unix(1, 0))
-		<-accepted
-		f.Close() // if nobody accepted on it
-	}
+	close(over)
+	handing.Wait()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		return // it may be another master's now
 	}
 	r.remove(l)
-	r.steer()
+	r.settle()
 }
 
 // remove ends a listener, whoever else has it open, as a standby does. The kernel
@@ -280,12 +325,21 @@ func (r *reuseport) forget() {
 	}
 }
 
-// chosen are the numbers of the listeners that are to get connections.
+// chosen are the numbers of the listeners that are to get connections; of those
+// that are spared, if there are no others: a worker is to come.
 func (r *reuseport) chosen() (numbers []int) {
+	var spared []int
 	for i, l := range r.listeners {
-		if !l.deserted {
+		switch {
+		case l.deserted:
+		case l.spared:
+			spared = append(spared, i)
+		default:
 			numbers = append(numbers, i)
 		}
+	}
+	if len(numbers) == 0 {
+		return spared
 	}
 	return numbers
 }
@@ -338,6 +392,12 @@ func (r *reuseport) drain(ctx context.Context) {
 func (r *reuseport) join(m *member) {
 	if !r.foreign {
 		r.heir.join(m)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l := r.at(m.slot); l != nil && l.spared && !r.closed {
+		l.spared = false
+		r.settle()
 	}
 }
 

@@ -44,5 +44,6 @@ func (*shared) said(*member, frame)     {}
 func (*shared) queued() int             { return 0 }
 func (*shared) desert(int)              {}
 func (*shared) vacate(int)              {}
+func (*shared) spare(int)               {}
 func (s *shared) drain(context.Context) { s.file.Close() }
 func (s *shared) close()                { s.file.Close() }

@@ -57,10 +57,11 @@ type dispatcher interface {
 	open()
 	// inherit is what the worker of a slot inherits. desert says that its worker is
 	// to have no successor, and vacate that there is none and, but for a reload,
-	// will be none.
+	// will be none; spare, that there is none until one joins.
 	inherit(slot int) ([]*os.File, error)
 	desert(slot int)
 	vacate(slot int)
+	spare(slot int)
 	// bequeath is what a standby inherits: a listener for each slot listed, or one.
 	bequeath() (slots []int, listeners []syscall.Conn)
 	// join begins to give connections to a worker, and leave ends it; what a

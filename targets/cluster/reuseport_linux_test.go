@@ -54,6 +54,75 @@ func TestReuseportSparesASlotWithoutWorker(t *testing.T) {
 	}
 }
 
+// Nobody waits for a worker that is replaced only later, and when that is there it
+// gets its share again.
+func TestReuseportSparesASlotThatWaits(t *testing.T) {
+	t.Parallel()
+	conf := config(2, "reuseport", 0)
+	conf.Restart, conf.Queue.Timeout = Restart{Backoff: never, MaxBackoff: never, MinUptime: never}, never
+	f := start(t, masterOptions{Config: conf})
+	victim, left := f.id(1), f.id(2)
+	f.freeze(victim)
+	clients := f.waiting(40) // the kernel has given some to the frozen one
+	f.signal(victim, "SIGKILL")
+	f.await("one worker to be left", func(s Status) bool { return s.Ready == 1 })
+	f.answeredBy(clients, left.PID)
+	f.answeredBy(f.waiting(40), left.PID)
+	ctx, cancel := timeout()
+	defer cancel()
+	if err := f.Reload(ctx); err != nil { // which waits for nothing
+		t.Fatal(err)
+	}
+	now := f.id(1).PID
+	if !eventually(func() bool { return (<-f.burst(ctx, 1)).pid == now }) {
+		t.Error("the slot that was filled again gets nothing")
+	}
+}
+
+// What came to a slot that has no worker is served also if the cluster stops.
+func TestReuseportStopsWhileASlotWaits(t *testing.T) {
+	t.Parallel()
+	conf := config(2, "reuseport", 0)
+	conf.Restart, conf.Queue.Timeout = Restart{Backoff: never, MaxBackoff: never, MinUptime: never}, never
+	f := start(t, masterOptions{Config: conf})
+	victim, left := f.id(1), f.id(2)
+	f.freeze(left) // what is handed to it waits
+	f.freeze(victim)
+	clients := f.waiting(20)
+	f.signal(victim, "SIGKILL")
+	f.await("one worker to be left", func(s Status) bool { return s.Ready == 1 })
+	f.signal(f.process.ID(), "SIGTERM")
+	if !eventually(func() bool { return f.status().Stopping }) {
+		t.Fatal("it does not stop")
+	}
+	f.signal(left, "SIGCONT")
+	f.answeredBy(clients, left.PID)
+	<-f.process.Done()
+}
+
+// A slot without a worker is chosen if there is no other one, and if one comes to
+// another slot what waits is that one's.
+func TestReuseportSparesNotAll(t *testing.T) {
+	t.Parallel()
+	conf := config(2, "reuseport", 0)
+	conf.Restart, conf.Queue.Timeout = Restart{Backoff: never, MaxBackoff: never, MinUptime: never}, never
+	f := start(t, masterOptions{Config: conf})
+	for slot := 1; slot <= 2; slot++ {
+		f.signal(f.id(slot), "SIGKILL")
+	}
+	f.await("no worker to be left", func(s Status) bool { return s.Ready == 0 })
+	clients := f.waiting(40)
+	if n := f.status().Queued; n != 0 {
+		t.Errorf("%d wait in a line for workers that there are not", n)
+	}
+	f.mood("second hangs")
+	ctx, cancel := timeout()
+	defer cancel()
+	go func() { _ = f.Reload(ctx) }() // it waits for the second one in vain
+	f.await("one worker", func(s Status) bool { return s.Workers[0].State == Serving })
+	f.answeredBy(clients, f.id(1).PID)
+}
+
 func TestReuseportScalesDownWithoutLoss(t *testing.T) {
 	t.Parallel()
 	f := start(t, masterOptions{Config: config(4, "reuseport", 0)})
@@ -141,6 +210,19 @@ func (f *fixture) waiting(n int) (clients []net.Conn) {
 	return clients
 }
 
+// answeredBy checks that each client is answered by one worker.
+func (f *fixture) answeredBy(clients []net.Conn, pid int) {
+	f.t.Helper()
+	for _, c := range clients {
+		a, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			f.t.Errorf("a client is not answered: %v", err)
+		} else if a.StatusCode != http.StatusOK || a.Header.Get("X-Worker") != strconv.Itoa(pid) {
+			f.t.Errorf("a client is answered %s by worker %s", a.Status, a.Header.Get("X-Worker"))
+		}
+	}
+}
+
 // What waits at a worker that is gone for good is served by the others.
 func TestReuseportHandsOverWhatWaits(t *testing.T) {
 	t.Parallel()
@@ -151,14 +233,7 @@ func TestReuseportHandsOverWhatWaits(t *testing.T) {
 	f.freeze(victim)
 	clients := f.waiting(40) // the kernel has given some to the frozen one
 	f.signal(victim, "SIGKILL")
-	for _, c := range clients {
-		a, err := http.ReadResponse(bufio.NewReader(c), nil)
-		if err != nil {
-			t.Errorf("a client is not answered: %v", err)
-		} else if a.StatusCode != http.StatusOK || a.Header.Get("X-Worker") != strconv.Itoa(survivor.PID) {
-			t.Errorf("a client is answered %s by worker %s", a.Status, a.Header.Get("X-Worker"))
-		}
-	}
+	f.answeredBy(clients, survivor.PID)
 }
 
 func TestReuseportSharesItsPortWithNoOther(t *testing.T) {

@@ -74,9 +74,14 @@ func (m *master) ended(w *worker) {
 	m.failIfNoneIsLeft()
 }
 
-// vacate says so if a slot is to have no worker any more.
+// vacate says so if a slot is to have no worker any more. While the cluster stops
+// what has come to it is still served.
 func (m *master) vacate(s *slot) {
-	if s.current == nil && s.next == nil && s.timer == nil && len(s.renewing) == 0 && !m.stopping && m.holds(s) {
+	switch {
+	case s.current != nil || s.next != nil || len(s.renewing) > 0 || !m.holds(s):
+	case m.stopping:
+		m.dispatch.spare(s.number)
+	case s.timer == nil:
 		m.dispatch.vacate(s.number)
 	}
 }
@@ -107,6 +112,7 @@ func (m *master) restart(s *slot, w *worker, x proc.Exit) {
 func (m *master) revive(s *slot, wait time.Duration) {
 	if wait > 0 {
 		m.Log.Warn("a worker lived only shortly", "worker", s.number, "replaced in", wait)
+		m.dispatch.spare(s.number)
 		s.timer = time.AfterFunc(wait, func() { m.post(func() { m.reviveNow(s) }) })
 		return
 	}
