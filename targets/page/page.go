@@ -11,7 +11,9 @@ package page
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"sync"
@@ -96,9 +98,13 @@ type Process struct {
 	RSSMax     int64         // bytes, as it last reported itself; 0 if it never did
 }
 
-// Create makes an empty page in a new file that only this user may open.
+// Create makes an empty page in a new file that only this user may open. One that
+// is there already stays that of the processes that have it open: they may count on.
 func Create(path string) (*Page, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("replace the page of counters: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("create the page of counters: %w", err)
 	}
