@@ -3,7 +3,9 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"time"
 )
@@ -15,22 +17,40 @@ const helloTimeout = 2 * time.Second
 // serveWorkers accepts the workers' wires.
 func (m *master) serveWorkers() {
 	var told sync.Map // a worker that another master left dials again and again
-	for {
-		conn, err := m.workers.AcceptUnix()
-		if err != nil {
-			return // closed
-		}
+	m.acceptAll(m.workers, func(conn *net.UnixConn) {
 		w := newWire(conn)
-		m.wg.Go(func() {
-			defer w.close()
-			err := m.serveWorker(w)
-			if err == nil {
-				return
+		defer w.close()
+		err := m.serveWorker(w)
+		if err == nil {
+			return
+		}
+		if _, again := told.LoadOrStore(err.Error(), true); !again {
+			m.Log.Warn("a process on the workers' socket was turned away", "error", err)
+		}
+	})
+}
+
+// acceptPause is how long a listener rests that could not accept.
+const acceptPause = 10 * time.Millisecond
+
+// acceptAll serves each connection until the listener is closed: a moment without
+// descriptors passes.
+func (m *master) acceptAll(ln *net.UnixListener, serve func(*net.UnixConn)) {
+	for told := false; ; {
+		conn, err := ln.AcceptUnix()
+		switch {
+		case err == nil:
+			told = false
+			m.wg.Go(func() { serve(conn) })
+		case errors.Is(err, net.ErrClosed):
+			return
+		default:
+			if !told {
+				m.Log.Warn("accept: waiting for resources", "error", err)
 			}
-			if _, again := told.LoadOrStore(err.Error(), true); !again {
-				m.Log.Warn("a process on the workers' socket was turned away", "error", err)
-			}
-		})
+			told = true
+			time.Sleep(acceptPause)
+		}
 	}
 }
 

@@ -28,18 +28,12 @@ const (
 
 // serveControl answers clients (see [Client]).
 func (m *master) serveControl() {
-	for {
-		conn, err := m.control.AcceptUnix()
-		if err != nil {
-			return // closed
+	m.acceptAll(m.control, func(conn *net.UnixConn) {
+		defer conn.Close()
+		if err := m.serveClient(conn); err != nil {
+			m.Log.Debug("control", "error", err)
 		}
-		m.wg.Go(func() {
-			defer conn.Close()
-			if err := m.serveClient(conn); err != nil {
-				m.Log.Debug("control", "error", err)
-			}
-		})
-	}
+	})
 }
 
 // serveClient answers one request.

@@ -228,6 +228,9 @@ func (h *handoff) leave(m *member) {
 func (h *handoff) said(m *member, f frame) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if f.kind == dropped && f.x == 1 {
+		m.full = true
+	}
 	switch {
 	case f.kind == taken && m.untaken != nil && m.untaken.number == f.n:
 		m.untaken.close()

@@ -109,6 +109,24 @@ func TestHandoffForgivesTheKernel(t *testing.T) {
 	}
 }
 
+// A worker that has no room for a connection is left alone for a moment, not asked
+// again and again.
+func TestHandoffPassesOverWhoHasNoRoom(t *testing.T) {
+	b := newBench(t)
+	w := b.worker()
+	b.say("first")
+	_, number := w.next()
+	b.said(w.member, frame{kind: dropped, x: 1, n: number})
+	w.none()
+	if n := b.queued(); n != 1 {
+		t.Errorf("%d are in line", n)
+	}
+	b.takeBack(patience)
+	if c, _ := w.next(); heard(t, c) != "first" {
+		t.Error("another one came")
+	}
+}
+
 // A frozen worker stops neither its master nor, once it goes on, itself.
 func TestMasterGoesOnBesideAFrozenWorker(t *testing.T) {
 	t.Parallel()

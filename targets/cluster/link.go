@@ -152,7 +152,10 @@ func (l *link) look() {
 // handle does what the other end says.
 func (h *hearing) handle(f frame, fd int) error {
 	switch {
-	case f.kind == handed && fd >= 0:
+	case f.kind == handed && fd < 0:
+		// This process has no descriptor left for it.
+		_ = h.wire.send(frame{kind: dropped, x: 1, n: f.n}, -1)
+	case f.kind == handed:
 		select {
 		case h.link.handed <- handedConn{fd, f.n, h.wire}:
 		default: // a new master cannot know that one is waiting here

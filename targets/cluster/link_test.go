@@ -56,3 +56,19 @@ func TestWorkerThatIsTurnedAwayLeaves(t *testing.T) {
 		t.Error("it stays")
 	}
 }
+
+// A connection that came without its descriptor, since there is none left for it, is
+// given back at once.
+func TestLinkGivesBackWhatItHasNoRoomFor(t *testing.T) {
+	ours, theirs := pairOfWires(t)
+	l := newLink(workerConfig{}, slog.New(slog.DiscardHandler))
+	for _, h := range []*hearing{{link: l, wire: ours}, {link: l, wire: ours, second: true}} {
+		if err := h.handle(frame{kind: handed, n: 7}, -1); err != nil {
+			t.Fatal(err)
+		}
+		theirs.deadline(time.Now().Add(patience))
+		if f, _, err := theirs.receive(); err != nil || f != (frame{kind: dropped, x: 1, n: 7}) {
+			t.Errorf("the master hears %+v, %v", f, err)
+		}
+	}
+}

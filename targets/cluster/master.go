@@ -94,7 +94,7 @@ type member struct {
 	hand    *wire // over which connections are handed to it; nil: it cannot be reached
 	untaken *client
 	stalled uint64 // the connection that was taken back and not dropped yet
-	full    bool   // its wire had no room lately
+	full    bool   // its wire, or it, had no room lately
 	leaving bool
 }
 

@@ -23,7 +23,7 @@ const (
 	hello   kind = iota + 1 // the first frame: x slot, n life, m pid
 	ready                   // it takes requests from now on, at port x if it has one
 	taken                   // it has the connection n and is about to read it
-	dropped                 // it left the connection n unread, since the master took it back
+	dropped                 // it left the connection n unread, since the master took it back; x is 1 if it has no room
 	leaving                 // it was told by somebody else to go
 )
 
