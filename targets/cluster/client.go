@@ -41,8 +41,8 @@ func (c Client) Reload(ctx context.Context) error {
 }
 
 // Scale changes the number of workers, and returns once new ones are ready or
-// those that are too many have finished what they had and gone. It waits for a
-// reload that runs.
+// those that are too many have finished what they had and gone. It does not wait
+// for a reload that runs.
 func (c Client) Scale(ctx context.Context, workers int) error {
 	return c.ask(ctx, request{Do: "scale", Workers: workers}, func(reply) error { return errEnough })
 }

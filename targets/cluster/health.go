@@ -80,7 +80,7 @@ func (m *master) look() (Status, string) {
 	failing := 0
 	if d, ok := m.dispatch.(counting); ok {
 		for _, w := range d.figures().workers {
-			if !w.healthy {
+			if !w.healthy && w.slot <= len(s.Workers) {
 				failing++
 			}
 		}

@@ -67,7 +67,11 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	number := func(d *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, kind, value, labels...)
 	}
-	c.collectRequests(out, len(status.Workers))
+	slots := len(status.Workers)
+	for _, p := range status.Processes { // also those of a master before this one
+		slots = max(slots, p.Slot)
+	}
+	c.collectRequests(out, slots)
 	conns, inFlight := c.live()
 	if d, ok := c.master.dispatch.(counting); ok {
 		f := d.figures()
@@ -87,7 +91,9 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 			}
 			number(descServed, prometheus.CounterValue, float64(w.requests), slot)
 			number(descFailures, prometheus.CounterValue, float64(w.failures), slot)
-			number(descHealthy, prometheus.GaugeValue, healthy, slot)
+			if w.slot <= len(status.Workers) { // the others were removed
+				number(descHealthy, prometheus.GaugeValue, healthy, slot)
+			}
 		}
 	}
 	number(descConns, prometheus.GaugeValue, float64(conns))

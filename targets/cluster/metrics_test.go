@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -149,6 +150,55 @@ func TestActiveConnectionsAndRequestsInFlight(t *testing.T) {
 			}
 			await(0)
 		})
+	}
+}
+
+// What workers counted for which there is no place any more stays counted, also by
+// who looks for the first time.
+func TestTotalsOutliveTheirSlots(t *testing.T) {
+	t.Parallel()
+	f := start(t, masterOptions{Config: config(3, "handoff", 0)})
+	ctx, cancel := timeout()
+	defer cancel()
+	sent := 0
+	f.await("each worker to have answered", func(s Status) bool {
+		if a := <-f.burst(ctx, 1); a.err != nil {
+			t.Fatal(a.err)
+		}
+		sent++
+		return !slices.ContainsFunc(s.Workers, func(w WorkerStatus) bool { return w.Requests == 0 })
+	})
+	if err := f.Scale(ctx, 1); err != nil {
+		t.Fatal(err)
+	}
+	if n := f.scrape("http://" + f.status().Admin + "/metrics")[`http_requests_total{method="GET",route="/",status="200"}`]; n != float64(sent) {
+		t.Errorf("of %d requests %v are counted", sent, n)
+	}
+}
+
+// A worker that is not to be there is not missing.
+func TestSmallerClusterIsHealthy(t *testing.T) {
+	t.Parallel()
+	conf := config(2, "proxy", 0)
+	conf.Balance = "round-robin"
+	f := start(t, masterOptions{Config: conf})
+	ctx, cancel := timeout()
+	defer cancel()
+	for range 4 {
+		if a := <-f.burst(ctx, 1); a.err != nil {
+			t.Fatal(a.err)
+		}
+	}
+	if err := f.Scale(ctx, 1); err != nil {
+		t.Fatal(err)
+	}
+	admin := "http://" + f.status().Admin
+	if status, body := f.fetch(admin + "/health"); status != http.StatusOK || !strings.Contains(body, `"healthy"`) {
+		t.Errorf("/health answers %d %q", status, body)
+	}
+	got := f.scrape(admin + "/metrics")
+	if _, there := got[`worker_healthy{worker="2"}`]; there || got[`worker_healthy{worker="1"}`] != 1 || got[`worker_requests_total{worker="2"}`] != 2 {
+		t.Errorf("the metrics are %v", got)
 	}
 }
 
