@@ -44,12 +44,20 @@ func RunStandby(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer s.wire.close()
+	held := hold(signals)
 	why, err := s.await()
+	fresh := held.release(log)
 	if err != nil || why == "" {
 		if s.active != nil {
 			s.active.end(c.Config.passTime(s.goesOn), s.goesOn, s.wire)
 		}
 		return err
+	}
+	for _, sig := range fresh {
+		select {
+		case signals <- sig:
+		default: // there are others enough
+		}
 	}
 	return s.rule(ctx, signals, why)
 }
