@@ -41,7 +41,7 @@ type Recording struct {
 
 	BytesIn, BytesOut int64
 
-	Cells    []Cell   // failed and retried requests, sorted by Start, then Finish
+	Cells    []Cell   // failed (but by CauseGenerator) and retried requests, sorted by Start, then Finish
 	Goods    Goods    // good answers by when they finished
 	Timeline Timeline // for charts
 

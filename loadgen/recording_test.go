@@ -50,6 +50,9 @@ func randomOutcome(rng *rand.Rand) outcome {
 	switch rng.IntN(10) {
 	case 0:
 		o.cause, o.status = CauseReset, 0
+		if rng.IntN(4) == 0 {
+			o.cause = CauseGenerator
+		}
 	case 1:
 		o.cause, o.status = CauseStatus, 503
 	case 2:
@@ -143,6 +146,20 @@ func TestWarmupIsCountedApart(t *testing.T) {
 	}
 	if s.counts.WarmupOK != 1 || s.counts.WarmupFailed != 1 || rec.Sent != 1 || rec.OK != 1 || rec.Statuses[200] != 1 || len(rec.Cells) != 0 {
 		t.Errorf("%+v, %+v", s.counts, rec)
+	}
+}
+
+// Nothing that happens to the target explains what failed by the generator's own
+// limits; that it had tried before is told.
+func TestOwnFailuresHaveNoCell(t *testing.T) {
+	s := newShard(0, false)
+	s.record(&outcome{start: 1, done: 2, cause: CauseGenerator})
+	if rec, _ := s.recording(); rec.Failed != 1 || rec.Failures[CauseGenerator] != 1 || len(rec.Cells) != 0 {
+		t.Errorf("%d failed, cells %v", rec.Failed, rec.Cells)
+	}
+	s.record(&outcome{start: 1, done: 2, cause: CauseGenerator, retried: true})
+	if rec, _ := s.recording(); len(rec.Cells) != 1 || rec.Cells[0].Failed != 0 || rec.Cells[0].Retried != 1 {
+		t.Errorf("of one that was retried: cells %v", rec.Cells)
 	}
 }
 

@@ -119,9 +119,7 @@ func (s *shard) record(o *outcome) {
 	if o.retried {
 		s.counts.Retried++
 	}
-	if o.cause != CauseNone || o.retried {
-		s.cell(o)
-	}
+	s.cell(o)
 }
 
 // warmup counts a request begun before t = 0.
@@ -168,13 +166,18 @@ func (s *shard) fail(o *outcome) {
 	}
 }
 
+// cell notes when a request failed or was retried. What failed by the generator's
+// own limits is not noted: nothing that happened to the target explains it.
 func (s *shard) cell(o *outcome) {
 	n := cellCount{}
-	if o.cause != CauseNone {
+	if o.cause != CauseNone && o.cause != CauseGenerator {
 		n.failed = 1
 	}
 	if o.retried {
 		n.retried = 1
+	}
+	if n == (cellCount{}) {
+		return
 	}
 	s.cells.add(int32(o.start.Sub(s.epoch)/CellWidth), int32(o.done.Sub(s.epoch)/CellWidth), n)
 }

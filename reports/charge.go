@@ -14,7 +14,7 @@ type charge struct{ failed, retried int64 }
 // acted when the request began, for its recovery was not over, or its injection
 // not through. It returns one charge for each window and the failed requests that
 // no fault explains; all failed requests of the recordings are in one or the
-// other.
+// other, but for those that failed by the generator's own limits.
 //
 // Requests are known to a cell ([loadgen.CellWidth]). A cell is read the widest
 // way: its requests began at the very start of their first cell and finished
@@ -24,7 +24,7 @@ func chargeFaults(run *Run, ws []window) (charged []charge, unexplained int64) {
 	charged = make([]charge, len(ws))
 	overBy := overBy(ws)
 	for _, rec := range run.Loads {
-		unexplained += rec.Failed
+		unexplained += rec.Failed - rec.Failures[loadgen.CauseGenerator]
 		for _, c := range rec.Cells {
 			i := chargedWindow(ws, overBy, c)
 			if i < 0 {

@@ -76,11 +76,10 @@ func loadMetric(metric string, recs []*loadgen.Recording, length time.Duration, 
 	if slot, ok := ShareSlot(metric); ok {
 		return share(slot, recs, r.Resources)
 	}
-	var ok, degraded, failed, retried, all int64
+	var ok, degraded, retried, all int64
 	for _, rec := range recs {
 		ok += rec.OK
 		degraded += rec.Degraded
-		failed += rec.Failed
 		retried += rec.Retried
 		all += counted(rec)
 	}
@@ -92,7 +91,7 @@ func loadMetric(metric string, recs []*loadgen.Recording, length time.Duration, 
 	case "degraded_rate":
 		return ratio(degraded, all)
 	case "failed":
-		return known(float64(failed))
+		return known(float64(all - ok))
 	case "retried":
 		return known(float64(retried))
 	case "throughput":

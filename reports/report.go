@@ -50,7 +50,7 @@ type Report struct {
 	Projection   *Projection  `json:"projection"`
 	Faults       []Fault      `json:"faults"`
 
-	UnexplainedRequests int64      `json:"unexplained_requests"`
+	UnexplainedRequests int64      `json:"unexplained_requests"` // failed by the target, and no fault explains it
 	Events              []Event    `json:"events"`
 	SLOs                []SLO      `json:"slos"`
 	Timeline            Timeline   `json:"timeline"`

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hachaos/hachaos/chaos"
 	"github.com/hachaos/hachaos/loadgen"
 )
 
@@ -145,11 +146,22 @@ func TestUptimeIsThatOfNewConnections(t *testing.T) {
 }
 
 func TestGeneratorsFailuresAreNotTheTargets(t *testing.T) {
-	rec := stream("main", 99, cell(0, 0, 1))
-	rec.Failures = [loadgen.NumCauses]int64{loadgen.CauseGenerator: 1}
-	r := Fold(Run{Loads: []*loadgen.Recording{rec}, Objectives: objectives("availability >= 100%", "error_rate == 0")})
+	rec := stream("main", 99)
+	rec.Failed, rec.Failures = 5, [loadgen.NumCauses]int64{loadgen.CauseGenerator: 5}
+	freeze := crashRun()
+	freeze.Loads, freeze.Faults = []*loadgen.Recording{rec}, []chaos.Event{pause("freeze", 0, time.Second)}
+	freeze.Objectives = objectives("availability >= 100%", "error_rate == 0", "failed == 0", "main.failed == 0", "freeze.failed == 0")
+	r := Fold(freeze)
 	near(t, "availability", r.Availability.Availability, 1)
 	near(t, "of the stream", r.Load[0].Availability, 1)
+	for _, o := range r.SLOs {
+		if !o.OK {
+			t.Errorf("%s: %v", o.Expr, *o.Value)
+		}
+	}
+	if f := r.Faults[0]; f.FailedRequests != 0 || f.During.Failed != 0 || r.UnexplainedRequests != 0 {
+		t.Errorf("%d charged to the fault, %d failed during it, %d unexplained", f.FailedRequests, f.During.Failed, r.UnexplainedRequests)
+	}
 	if r.Verdict != Inconclusive {
 		t.Errorf("verdict %s", r.Verdict)
 	}
