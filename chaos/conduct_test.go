@@ -24,6 +24,10 @@ func TestMain(m *testing.M) {
 		time.Sleep(time.Minute)
 		return
 	}
+	if leave := os.Getenv("CHAOS_TEST_LEAVE"); leave != "" {
+		takeLeave(leave)
+		return
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -92,6 +96,60 @@ func TestFaultsOnServers(t *testing.T) {
 			}
 			if len(events[0].Victims) > 0 && events[0].Victims[0].Worker != 0 {
 				t.Errorf("a server is told as a worker: %+v", events[0].Victims)
+			}
+		})
+	}
+}
+
+// takeLeave lets a process end by itself a while after SIGTERM, as a server does
+// that waits for its clients.
+func takeLeave(after string) {
+	terminated := make(chan os.Signal, 1)
+	signal.Notify(terminated, syscall.SIGTERM)
+	fmt.Println("ready")
+	<-terminated
+	d, _ := time.ParseDuration(after)
+	time.Sleep(d)
+}
+
+// leaving is a dependency whose one server ends late when it is told to.
+type leaving struct {
+	database
+	lived bool // when it was started again
+}
+
+func (l *leaving) Start(_ context.Context, server string) error {
+	l.lived = proc.Alive(l.procs[0].ID())
+	return l.call("start " + server)
+}
+
+// A server that is only told to end has not ended when the fault's time is over.
+func TestAServerHasEndedBeforeItIsStartedAgain(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no signals to send")
+	}
+	for after, end := range map[string]string{"300ms": "", "1m": "killed by SIGKILL"} {
+		t.Run(after, func(t *testing.T) {
+			talk, err := proc.Converse(proc.Command{Path: os.Args[0], Env: []string{"CHAOS_TEST_LEAVE=" + after}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(talk.HangUp)
+			t.Cleanup(talk.Kill)
+			d := &leaving{database: database{herd: &herd{t, []*proc.Process{talk.Process}}}}
+			if line, err := talk.Line(t.Context()); err != nil || line != "ready" {
+				t.Fatalf("it said %q, %v", line, err)
+			}
+			kill := Fault{Name: "f", Kill: &Kill{Selector: Selector{Dependency: "db"}, Signal: "SIGTERM"}, For: units.Duration(time.Millisecond)}
+			events, err := conduct(t.Context(), Target{Dependencies: map[string]Dependency{"db": d}}, &journal{}, nil, kill)
+			if err != nil || events[0].Error != "" || !slices.Equal(d.calls, []string{"start node-1"}) {
+				t.Fatalf("events %+v, error %v, calls %q", events, err, d.calls)
+			}
+			if d.lived {
+				t.Fatal("it was started while it lived")
+			}
+			if got := talk.Exit().String(); end != "" && got != end {
+				t.Errorf("its end: %s, want %s", got, end)
 			}
 		})
 	}

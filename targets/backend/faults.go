@@ -110,8 +110,8 @@ func (b *Backend) StartNode(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if n.alive() {
-		return nil
+	if alive, err := n.awaitOver(ctx); err != nil || alive {
+		return err
 	}
 	began := clock.Now()
 	if r, ok := b.engine.(restarter); ok {

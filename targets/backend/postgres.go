@@ -59,6 +59,7 @@ func (p *postgres) start(ctx context.Context, b *Backend) error {
 		return err
 	}
 	if len(replicas) == 0 {
+		p.leave(p.all[0])
 		return nil
 	}
 	b.replica = fmt.Sprintf(urls["postgres"], strings.Join(replicas, ","))
@@ -146,6 +147,14 @@ func (p *postgres) startPrimary(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// leave hangs up on a server that nobody has to watch: one that is told to end by
+// SIGTERM waits for whoever is connected.
+func (p *postgres) leave(n *postgresNode) {
+	if len(p.all) == 1 {
+		n.sqlConn.close()
+	}
 }
 
 // build copies a primary and starts the copy as its replica.

@@ -119,11 +119,10 @@ func (p *postgres) mostAdvanced(ctx context.Context) (best *postgresNode, err er
 func (p *postgres) fence(n *postgresNode) {
 	p.b.mu.Lock()
 	n.expected = true
-	process := n.process
+	process, over := n.process, n.over
 	p.b.mu.Unlock()
 	_ = process.Signal(os.Kill) // if it has ended, so much the better
-	<-process.Done()
-	sweep(n.dir)
+	<-over
 }
 
 // follow tells the other replicas whom to follow.
@@ -200,6 +199,7 @@ func (p *postgres) restart(ctx context.Context, n *node) error {
 func (p *postgres) comeBack(ctx context.Context, n *postgresNode) error {
 	primary := p.primary()
 	if n == primary {
+		defer p.leave(n)
 		return n.launch(ctx)
 	}
 	if n.follows == primary {

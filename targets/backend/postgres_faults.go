@@ -70,6 +70,7 @@ func (p *postgres) fill(ctx context.Context) (Undo, error) {
 	done := make(chan struct{})
 	p.b.wg.Go(func() {
 		defer close(done)
+		defer p.leave(n)
 		defer hoard.release()
 		tick := time.NewTicker(regrabEvery)
 		defer tick.Stop()

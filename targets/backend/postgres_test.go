@@ -8,11 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/hachaos/hachaos/targets/backend"
+	"github.com/hachaos/hachaos/targets/proc"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -198,6 +200,68 @@ func TestPostgresAlone(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "no replica") {
 			t.Errorf("without replicas: %v", err)
 		}
+	}
+}
+
+// Told to end by SIGTERM it waits for its clients, and takes no new ones; that
+// hachaos has asked it things must not be what keeps it.
+func TestPostgresTakesItsLeave(t *testing.T) {
+	needPostgres(t)
+	s := newStage(t)
+	b := s.play("db", backend.Config{Kind: "postgres"})
+	ctx := t.Context()
+	client, err := pgx.Connect(ctx, b.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close(ctx)
+	first := b.Nodes()[0].ID
+	s.signal(first, "SIGTERM")
+	s.await("new clients to be refused", func() error {
+		if _, err := query[int64](ctx, b.URL(), "SELECT 1::bigint"); err == nil {
+			return errors.New("one was taken")
+		}
+		return nil
+	})
+	if _, err := client.Exec(ctx, "SELECT 1"); err != nil {
+		t.Errorf("a client was dropped: %v", err)
+	}
+	client.Close(ctx)
+	s.await("its end", func() error {
+		if proc.Alive(first) {
+			return errors.New("it lives")
+		}
+		return nil
+	})
+	if err := b.StartNode(ctx, "node-1"); err != nil {
+		t.Fatal(err)
+	}
+	mustQuery[int64](t, b.URL(), "SELECT 1::bigint")
+}
+
+// Right after its end a killed server's remains are still being cleaned up, which
+// must not strike the one that is started in its place.
+func TestPostgresIsStartedAgainAtOnce(t *testing.T) {
+	needPostgres(t)
+	s := newStage(t)
+	b := s.play("db", backend.Config{Kind: "postgres"})
+	for range 5 {
+		client, err := pgx.Connect(t.Context(), b.URL())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close(t.Context())
+		killed := s.kill(b, backend.Main).ID
+		for proc.Alive(killed) {
+			runtime.Gosched()
+		}
+		if err := b.StartNode(t.Context(), "node-1"); err != nil {
+			t.Fatal(err)
+		}
+		if now := b.Nodes()[0].ID; now == killed || !proc.Alive(now) {
+			t.Fatalf("after %+v it is %+v", killed, now)
+		}
+		mustQuery[int64](t, b.URL(), "SELECT 1::bigint")
 	}
 }
 

@@ -36,7 +36,8 @@ type node struct {
 	proxy    string
 	twin     *node // the node whose process it shares, if any
 	process  *proc.Process
-	expected bool // its end: it was stopped by us
+	over     chan struct{} // closed when the process has ended and was cleaned up after
+	expected bool          // its end: it was stopped by us
 }
 
 // add makes a node on a free port, or on the address given.
@@ -82,6 +83,24 @@ func (n *node) alive() bool {
 	n.b.mu.Lock()
 	defer n.b.mu.Unlock()
 	return n.aliveLocked()
+}
+
+// awaitOver returns whether the node lives. Of one that has just ended it waits
+// until that is known here and it was cleaned up after, lest that strikes its
+// successor.
+func (n *node) awaitOver(ctx context.Context) (alive bool, err error) {
+	n.b.mu.Lock()
+	p, over := n.process, n.over
+	n.b.mu.Unlock()
+	if p == nil || proc.Alive(p.ID()) {
+		return p != nil, nil
+	}
+	select {
+	case <-over:
+		return false, nil
+	case <-ctx.Done():
+		return false, fmt.Errorf("what is left of %s does not end: %w", n.name, ctx.Err())
+	}
 }
 
 // errStopped says that nothing is started any more.
@@ -131,11 +150,15 @@ func (n *node) begin(c proc.Command, log *os.File) (*proc.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.process, n.expected = p, false
+	over := make(chan struct{})
+	n.process, n.over, n.expected = p, over, false
 	if n.b.opts.OnStart != nil {
 		n.b.opts.OnStart(p.ID())
 	}
-	n.b.wg.Go(func() { n.watch(p) })
+	n.b.wg.Go(func() {
+		defer close(over)
+		n.watch(p)
+	})
 	return p, nil
 }
 
