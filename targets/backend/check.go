@@ -106,6 +106,8 @@ func (c *Config) checkReplicas(report func(path, message string)) {
 	switch {
 	case c.FailoverAfter < 0:
 		report("failover_after", "failover_after is negative")
+	case c.FailoverAfter == 0 && c.Replicas > 0 && c.Mode != "embedded":
+		report("failover_after", "failover_after must be longer than 0s: a primary that lives would be replaced too")
 	case c.FailoverAfter > 0 && c.Replicas == 0:
 		report("failover_after", "there is no replica that could take over: set replicas")
 	case c.FailoverAfter > 0 && c.Mode == "embedded":
@@ -158,6 +160,10 @@ func parseURL(kind, text string) (u *url.URL, address string, err error) {
 		return nil, "", fmt.Errorf("with replicaSet clients are told the real addresses and go round the proxy: leave it out")
 	case kind == "redis" && u.Query().Has("addr"):
 		return nil, "", fmt.Errorf("with several addr clients go round the proxy: name one host")
+	case kind == "postgres":
+		if err := checkPostgresURL(u); err != nil {
+			return nil, "", err
+		}
 	}
 	if u.Port() != "" {
 		port = u.Port()
@@ -166,6 +172,28 @@ func parseURL(kind, text string) (u *url.URL, address string, err error) {
 		return nil, "", fmt.Errorf("the url names no port: tcp://HOST:PORT is wanted")
 	}
 	return u, net.JoinHostPort(u.Hostname(), port), nil
+}
+
+// elsewhere are the parameters by which a PostgreSQL's URL names a server after
+// all, whatever host stands in it.
+var elsewhere = []string{"host", "hostaddr", "port", "service", "servicefile"}
+
+// checkPostgresURL refuses what clients read in a URL and this package cannot
+// see: libpq knows no fragment, and tells parameters apart by & alone.
+func checkPostgresURL(u *url.URL) error {
+	query, err := url.ParseQuery(u.RawQuery)
+	switch {
+	case err != nil:
+		return errors.New("the url's query cannot be read: something in it needs escaping, as %3B for ;")
+	case u.Fragment != "":
+		return errors.New("the url has a fragment: clients take what is behind # for a part of it (write %23 for one in a name)")
+	}
+	for _, key := range elsewhere {
+		if query.Has(key) {
+			return fmt.Errorf("with %s in its query clients go round the proxy: name host and port before the path", key)
+		}
+	}
+	return nil
 }
 
 func allowed(ports map[string]string) string {

@@ -26,6 +26,7 @@ func TestCheck(t *testing.T) {
 		{backend.Config{Kind: "mongodb", URL: "mongodb://127.0.0.1"}, nil},
 		{backend.Config{Kind: "http", URL: "https://api.example/v1"}, nil},
 		{backend.Config{Kind: "redis", URL: "${env:REDIS}"}, nil},
+		{backend.Config{Kind: "postgres", URL: "postgres://app:secret@127.0.0.1/app?sslmode=disable&target_session_attrs=any"}, nil},
 
 		{backend.Config{}, []string{"kind: \"\" is not one of"}},
 		{backend.Config{Kind: "mysql"}, []string{"kind: \"mysql\" is not one of"}},
@@ -43,6 +44,14 @@ func TestCheck(t *testing.T) {
 		{backend.Config{Kind: "mongodb", URL: "mongodb://a,b/"}, []string{"url: the url names several hosts"}},
 		{backend.Config{Kind: "mongodb", URL: "mongodb://a/?replicaSet=r"}, []string{"url: with replicaSet"}},
 		{backend.Config{Kind: "redis", URL: "redis://a?addr=b:1"}, []string{"url: with several addr"}},
+		{backend.Config{Kind: "postgres", URL: "postgres://app@127.0.0.1/app?host=db.example"}, []string{"url: with host in its query clients go round the proxy"}},
+		{backend.Config{Kind: "postgres", URL: "postgresql://127.0.0.1/app?sslmode=disable&hostaddr=192.0.2.1"}, []string{"url: with hostaddr"}},
+		{backend.Config{Kind: "postgres", URL: "postgres://127.0.0.1/app?port=5433"}, []string{"url: with port"}},
+		{backend.Config{Kind: "postgres", URL: "postgres://127.0.0.1/app?service=production"}, []string{"url: with service in"}},
+		{backend.Config{Kind: "postgres", URL: "postgres://127.0.0.1/app?servicefile=f"}, []string{"url: with servicefile"}},
+		{backend.Config{Kind: "postgres", URL: "postgres://127.0.0.1/app?h%6Fst=db.example"}, []string{"url: with host in"}},
+		{backend.Config{Kind: "postgres", URL: "postgres://127.0.0.1/app?host=db.example;x"}, []string{"url: the url's query cannot be read"}},
+		{backend.Config{Kind: "postgres", URL: "postgres://127.0.0.1/app#?host=db.example"}, []string{"url: the url has a fragment"}},
 		{
 			backend.Config{Kind: "redis", URL: "redis://h", Topology: "cluster", Replicas: 1, Sentinels: 1, Replication: "sync", FailoverAfter: second},
 			[]string{"topology", "replicas", "sentinels", "replication", "failover_after: failover_after says how hachaos starts servers"},
