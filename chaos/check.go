@@ -209,8 +209,12 @@ func (f *Fault) checkTimes(report func(path, message string)) {
 	if f.Until != 0 && f.Until < f.At {
 		report("until", fmt.Sprintf("until %v lies before at %v: the fault would never strike", f.Until, f.At))
 	}
-	if f.For != 0 && f.Every <= f.For {
+	switch {
+	case f.For == 0:
+	case f.Every <= f.For:
 		report("every", fmt.Sprintf("every %v leaves no room: each repetition lasts %v", f.Every, f.For))
+	case f.Jitter < f.Every && f.Every-f.For <= f.Jitter:
+		report("jitter", fmt.Sprintf("jitter %v leaves no room: a repetition that late lasts %v, until the next may begin, every %v", f.Jitter, f.For, f.Every))
 	}
 	if f.Jitter >= f.Every {
 		report("jitter", fmt.Sprintf("jitter %v is not shorter than every %v: repetitions would overtake each other", f.Jitter, f.Every))
