@@ -86,7 +86,7 @@ func (p *Pair) remarks() []string {
 		metrics[d.Reason] = append(metrics[d.Reason], d.Metric)
 	}
 	for _, reason := range reasons {
-		list = append(list, strings.Join(metrics[reason], ", ")+": "+clean(reason))
+		list = append(list, clean(strings.Join(metrics[reason], ", "))+": "+clean(reason))
 	}
 	if len(p.Different) > 0 {
 		list = append(list, "not the same: "+clean(strings.Join(p.Different, "; ")))

@@ -37,7 +37,8 @@ func sideTable(s *Side) htmlTable {
 }
 
 func pairTable(p *Pair) htmlTable {
-	t := newHTMLTable(clean(p.To)+" against "+clean(p.From), "lnnnnl", []string{"Metric", p.From, p.To, "Difference", "99 % interval", p.To + " is"}, p.rows())
+	from, to := clean(p.From), clean(p.To)
+	t := newHTMLTable(to+" against "+from, "lnnnnl", []string{"Metric", from, to, "Difference", "99 % interval", to + " is"}, p.rows())
 	for i := range t.Rows {
 		switch p.Differences[i].Word {
 		case Better:

@@ -150,7 +150,10 @@ func TestTextIsCleanOfControlCharacters(t *testing.T) {
 		fillTexts(reflect.ValueOf(r).Elem(), evil)
 		r.Target.Kind, r.Faults[2].State, r.Faults[0].State = kind, state, "done"
 		r.Budget = Fold(crashRun()).Budget
-		text := textOf(t, NewSuite(r, r), TextOptions{Width: 90})
+		other := Fold(crashRun()) // another name: two sides, and so a pair
+		suite := NewSuite(r, other)
+		fillTexts(reflect.ValueOf(suite.Comparison).Elem(), evil)
+		text := textOf(t, suite, TextOptions{Width: 90})
 		for i, line := range strings.Split(text, "\n") {
 			if strings.ContainsFunc(line, unsafeRune) {
 				t.Errorf("line %d of a %s drives the terminal: %q", i, kind, line)

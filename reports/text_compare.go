@@ -22,7 +22,7 @@ func (t *text) comparison(c *Comparison) {
 	t.WriteString("\n")
 	for i := range c.Sides {
 		s := &c.Sides[i]
-		t.linef("%s  %s · %s", t.style(bold, s.Label), clean(s.Name), countOf(int64(s.Runs), "run"))
+		t.linef("%s  %s · %s", t.style(bold, clean(s.Label)), clean(s.Name), countOf(int64(s.Runs), "run"))
 	}
 	if len(c.Pairs) == 0 {
 		t.side(&c.Sides[0])
@@ -47,7 +47,8 @@ func (t *text) pair(p *Pair) {
 		rows[i][wordColumn] = t.word(d.Word)
 	}
 	t.WriteString("\n")
-	t.table([]string{"METRIC", p.From, p.To, "DIFFERENCE", "99 % INTERVAL", p.To + " IS"}, "lrrrrl", rows)
+	from, to := clean(p.From), clean(p.To)
+	t.table([]string{"METRIC", from, to, "DIFFERENCE", "99 % INTERVAL", to + " IS"}, "lrrrrl", rows)
 	for _, remark := range p.remarks() {
 		t.linef("   %s", t.wrap(remark, 3, 5))
 	}

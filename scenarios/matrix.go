@@ -91,13 +91,14 @@ func valueNames(axes []entry, i int) []string {
 			key = axes[i].key
 		}
 	}
+	key = oneLine(key)
 	names := make([]string, len(axes[i].value.items))
 	for k, value := range axes[i].value.items {
 		switch {
 		case value.kind == scalar:
-			names[k] = key + "=" + shorten(value.text)
+			names[k] = key + "=" + oneLine(shorten(value.text))
 		case value.kind == mapping && len(value.entries) == 1:
-			names[k] = value.entries[0].key
+			names[k] = oneLine(shorten(value.entries[0].key))
 		case value.kind == null:
 			names[k] = "no " + key
 		default:

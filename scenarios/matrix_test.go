@@ -54,6 +54,27 @@ func TestMatrixOfTargets(t *testing.T) {
 	}
 }
 
+// A variant's name is printed as it is.
+func TestMatrixNamesAreCleanText(t *testing.T) {
+	for matrix, want := range map[string]string{
+		`matrix: {description: ["a\e]0;x\a", b]}`:                                                  "description=a ]0;x ",
+		`matrix: {target: [{"cluster\e]0;x\a": {}}, {single: {}}]}`:                                "",
+		`matrix: {target: [{command: {run: [a], url: "http://[::1]/", env: {"A\e": "1"}}}]}`:       "command",
+		`matrix: {target: [{command: {run: [a], url: "http://[::1]/"}}], description: ["\u202e"]}`: "command, description= ",
+	} {
+		all, err := LoadAll("-", Options{Stdin: strings.NewReader(matrixBase + matrix)})
+		if want == "" {
+			if err == nil || strings.ContainsRune(err.Error(), '\x1b') {
+				t.Errorf("%s: %q", matrix, err)
+			}
+			continue
+		}
+		if err != nil || all[0].Variant != want {
+			t.Errorf("%s: variants %+v, error %v", matrix, all, err)
+		}
+	}
+}
+
 // Values that names do not tell apart are numbered; equal last keys are written
 // out.
 func TestMatrixNames(t *testing.T) {
