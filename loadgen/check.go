@@ -52,6 +52,9 @@ func (s *Stream) Check(report func(path, message string)) {
 			report("failure_pause", "means nothing in open load, whose requests do not wait for each other")
 		}
 	}
+	if s.Requests != nil && len(s.Requests) == 0 {
+		report("requests", "must not be empty (without it one GET of / is sent)")
+	}
 	for i := range s.Requests {
 		s.Requests[i].check(func(path, message string) {
 			report(fmt.Sprintf("requests[%d].%s", i, path), message)

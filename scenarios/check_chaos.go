@@ -28,7 +28,7 @@ func (s *Scenario) checkVictims(k *checker, path string, f *chaos.Fault) {
 		k.report(path, "a single process cannot be reloaded (use a cluster)")
 	case kind == "reload" && target == "command" && t.Command.Reload == nil:
 		k.report(path, "hachaos does not know how this command reloads (set target.command.reload)")
-	case selector == nil || selector.Workers.All:
+	case selector == nil || selector.Workers.All || selector.Match != "": // which chooses among all processes
 	case target == "single" && selector.Workers.N > 1:
 		k.report(path+".workers", "a single process is the only worker there is")
 	case target == "cluster" && t.Cluster.Workers > 0 && selector.Workers.N > int(t.Cluster.Workers):

@@ -165,7 +165,7 @@ func TestWrittenZerosAreNoDefaults(t *testing.T) {
 	s := mustLoad(t, `name: zeros
 seed: 0
 warmup: 0s
-target: {cluster: {restart: {backoff: 0s, min_uptime: 0s}}}
+target: {cluster: {reload: {delay: 0s}, limits: {connections: 0}, app: {breaker: {failures: 0, error_rate: 50%}}}}
 load:
   - {name: main, closed: {concurrency: 3}, duration: 5s, failure_pause: 0s}
 chaos:
@@ -174,8 +174,16 @@ chaos:
 	if s.Seed == nil || *s.Seed != 0 || s.Warmup != 0 || *s.Load[0].FailurePause != 0 || *s.Chaos[0].Exit.Code != 0 {
 		t.Errorf("a zero was overwritten: %+v", s)
 	}
-	if r := s.Target.Cluster.Restart; r.Backoff != 0 || r.MinUptime != 0 || r.MaxBackoff.Std() != 15*time.Second {
-		t.Errorf("restart %+v", r)
+	if c := s.Target.Cluster; c.App.Breaker.Failures != 0 || c.Restart.MaxBackoff.Std() != 15*time.Second {
+		t.Errorf("cluster %+v", c)
+	}
+}
+
+// What matches a pattern is chosen among all processes, not among the workers.
+func TestMatchIsNotBoundByTheWorkers(t *testing.T) {
+	for _, target := range []string{"single: {}", "cluster: {workers: 2}"} {
+		mustLoad(t, "name: a\ntarget: {"+target+"}\nload: [{name: main, closed: {concurrency: 1}, duration: 5s}]\n"+
+			"chaos: [{name: k, kill: {match: hachaos, workers: 3}, at: 1s}]\n", Options{})
 	}
 }
 

@@ -118,14 +118,17 @@ func (c *Config) checkManage(report func(path, message string)) {
 		value units.Duration
 	}
 	for _, d := range []duration{
-		{"restart.backoff", c.Restart.Backoff}, {"restart.min_uptime", c.Restart.MinUptime},
 		{"reload.delay", c.Reload.Delay}, {"drain.delay", c.Drain.Delay},
 	} {
 		if d.value < 0 {
 			report(d.path, "the duration is negative")
 		}
 	}
-	positive := []duration{{"ready_timeout", c.ReadyTimeout}, {"kill_timeout", c.KillTimeout}, {"restart.window", c.Restart.Window}}
+	// Of these 0s stands for the default, also where it was written.
+	positive := []duration{
+		{"restart.backoff", c.Restart.Backoff}, {"restart.min_uptime", c.Restart.MinUptime}, {"restart.window", c.Restart.Window},
+		{"ready_timeout", c.ReadyTimeout}, {"kill_timeout", c.KillTimeout},
+	}
 	if b := c.Broadcast; b != nil {
 		positive = append(positive, duration{"broadcast.interval", b.Interval})
 	}

@@ -85,6 +85,9 @@ func (c *Config) checkProxy(report func(path, message string)) {
 	if c.Retry.Attempts < 1 {
 		report("retry.attempts", "attempts is a number from 1, which means no retry")
 	}
+	if len(c.Retry.On) == 0 {
+		report("retry.on", "on is empty (attempts: 1 means no retry; without on all causes are)")
+	}
 	for i, on := range c.Retry.On {
 		if !slices.Contains(retryCauses, on) {
 			report(fmt.Sprintf("retry.on[%d]", i), fmt.Sprintf("%q is not one of %s", on, strings.Join(retryCauses, ", ")))

@@ -75,16 +75,19 @@ func (r *Retry) Check(report func(path, message string)) {
 	if r.Backoff != "exponential" && r.Backoff != "linear" {
 		report("backoff", fmt.Sprintf("%q is not one of exponential and linear", r.Backoff))
 	}
-	if r.Base < 0 {
-		report("base", "base is negative")
+	if r.Base <= 0 {
+		report("base", "base must be longer than 0s (1us is hardly a pause)")
 	}
 	checkRatio(report, "budget", r.Budget)
 }
 
 // Check reports what is wrong with b; path is that of a key in it.
 func (b *Breaker) Check(report func(path, message string)) {
-	if b.Failures < 0 {
+	switch {
+	case b.Failures < 0:
 		report("failures", "failures is negative")
+	case b.Failures == 0 && b.ErrorRate == 0:
+		report("failures", "failures is 0 and there is no error_rate: nothing would open it")
 	}
 	checkRatio(report, "error_rate", b.ErrorRate)
 	if b.Open <= 0 {
