@@ -96,8 +96,8 @@ type Journal interface {
 	Open(id string, r Revert) error
 	// Close strikes out a fault that has been undone.
 	Close(id string) error
-	// Command notes a command that a fault has started, CommandEnded that it has
-	// ended: in between it must not outlive the run.
+	// Command notes a command that a fault or its revert has started, CommandEnded
+	// that it has ended: in between it must not outlive the run.
 	Command(id proc.ID) error
 	CommandEnded(id proc.ID) error
 }

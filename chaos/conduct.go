@@ -12,12 +12,11 @@ import (
 	"github.com/hachaos/hachaos/loadgen/clock"
 )
 
-const (
-	// revertTimeout bounds one revert.
-	revertTimeout = 30 * time.Second
-	// finishTimeout bounds how long an injection may go on once the load is over.
-	finishTimeout = 15 * time.Second
-)
+// RevertTimeout bounds one revert, whoever plays it.
+const RevertTimeout = 30 * time.Second
+
+// finishTimeout bounds how long an injection may go on once the load is over.
+const finishTimeout = 15 * time.Second
 
 // ErrOver as the cause of an ended context says that the load is over: what is
 // being injected is let finish, within 15 s. Any other cause cuts it short.
@@ -150,9 +149,9 @@ func (c *conductor) playLasting(ctx, injecting context.Context, e Event, shot Sh
 		e.Ended = c.last(ctx, e.Start, shot.Fault.For.Std(), in)
 	}
 	// Half an injection is undone like a whole one.
-	undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), revertTimeout)
+	undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), RevertTimeout)
 	defer cancel()
-	reverted := in.putBack(undo)
+	reverted := in.putBack(undo, c.Journal)
 	e.End = c.now()
 	if reverted == nil {
 		reverted = c.Journal.Close(e.ID)

@@ -30,12 +30,12 @@ type injection struct {
 	struck clock.Time
 }
 
-// putBack undoes the injection.
-func (in *injection) putBack(ctx context.Context) error {
+// putBack undoes the injection; j is for what it runs.
+func (in *injection) putBack(ctx context.Context, j Journal) error {
 	if in.undo != nil {
 		return in.undo(ctx)
 	}
-	return in.revert.Play(ctx)
+	return in.revert.Play(ctx, j)
 }
 
 // into injects the fault. If it was cut short because it did not end by itself,

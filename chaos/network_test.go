@@ -172,7 +172,7 @@ func TestNetworkRevertIsData(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 { // by the conductor, and by a guard that does not know of it
-		if err := r.Play(t.Context()); err != nil {
+		if err := r.Play(t.Context(), nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -180,13 +180,13 @@ func TestNetworkRevertIsData(t *testing.T) {
 		t.Error("it is still cut")
 	}
 	w.api.Close()
-	if err := r.Play(t.Context()); err != nil {
+	if err := r.Play(t.Context(), nil); err != nil {
 		t.Errorf("proxies that have ended need no revert: %v", err)
 	}
 	failing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }))
 	defer failing.Close()
 	r.API = failing.URL
-	if err := r.Play(t.Context()); err == nil || !strings.Contains(err.Error(), "proxy one") {
+	if err := r.Play(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "proxy one") {
 		t.Errorf("an answer of 500 gave %v", err)
 	}
 }

@@ -29,9 +29,11 @@ type ToxicRef struct {
 	Name  string `json:"name"`
 }
 
-// Play undoes the fault. A process that has ended needs no thawing. The error
-// joins all that could not be undone.
-func (r Revert) Play(ctx context.Context) error {
+// Play undoes the fault. A process that has ended needs no thawing. While the
+// command Run does its work it stands in j, unless j is nil, so that whoever takes
+// over ends it before playing the revert anew. The error joins all that could not
+// be undone.
+func (r Revert) Play(ctx context.Context, j Journal) error {
 	var errs []error
 	for _, id := range r.Thaw {
 		if err := thaw(id); err != nil && !isGone(err) {
@@ -45,11 +47,23 @@ func (r Revert) Play(ctx context.Context) error {
 		}
 	}
 	if len(r.Run) > 0 {
-		if err := runCommand(ctx, r.Run, r.Dir, nil); err != nil {
+		if j != nil {
+			j = forgiving{j}
+		}
+		if err := runCommand(ctx, r.Run, r.Dir, j); err != nil {
 			errs = append(errs, fmt.Errorf("revert: %w", err))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// forgiving is a journal for reverts: one that cannot be noted is played all the
+// same, since nobody else may be left to.
+type forgiving struct{ Journal }
+
+func (f forgiving) Command(id proc.ID) error {
+	_ = f.Journal.Command(id)
+	return nil
 }
 
 // removeToxic removes a toxic. One that is not there needs no removal, and where

@@ -17,8 +17,9 @@ import (
 type guardNote struct {
 	Run     string        `json:"run,omitempty"`     // the first line: the run's id
 	Folder  string        `json:"folder,omitempty"`  // a folder of the run, to be removed at the end
+	Kept    string        `json:"kept,omitempty"`    // one that stays
 	Process *proc.ID      `json:"process,omitempty"` // a process that the controller started
-	Command *proc.ID      `json:"command,omitempty"` // a command of a fault that is running
+	Command *proc.ID      `json:"command,omitempty"` // a command of a fault or a revert that is running
 	Ended   *proc.ID      `json:"ended,omitempty"`   // one that has ended
 	Open    string        `json:"open,omitempty"`    // a fault that is about to be injected
 	Revert  *chaos.Revert `json:"revert,omitempty"`  // and how it is undone
@@ -47,8 +48,12 @@ type Guard struct {
 	notes *watch // what the guard was told, in case it ends
 }
 
-// guardTimeout bounds what the guard does at the end of a run.
-const guardTimeout = 45 * time.Second
+// guardVar is an environment variable that tells a guard from other processes: its
+// run's id. What a guard starts does not inherit it.
+const guardVar = "HACHAOS_GUARD"
+
+// upFor bounds how long a guard may take to come up.
+const upFor = 45 * time.Second
 
 // StartGuard starts the guard of a run. command is how a guard is started:
 // hachaos itself with the word "guard".
@@ -66,7 +71,7 @@ func StartGuard(command []string, run string) (*Guard, error) {
 	defer out.Close()
 	// A session of its own: what ends the controller's terminal or process group
 	// must not end the guard.
-	p, err := proc.Start(proc.Command{Path: command[0], Args: command[1:], Stdin: in, Stdout: out, Session: true})
+	p, err := proc.Start(proc.Command{Path: command[0], Args: command[1:], Env: []string{guardVar + "=" + run}, Stdin: in, Stdout: out, Session: true})
 	if err != nil {
 		journal.Close()
 		answer.Close()
@@ -84,7 +89,7 @@ func StartGuard(command []string, run string) (*Guard, error) {
 }
 
 func (g *Guard) awaitReady() error {
-	if err := g.answer.SetReadDeadline(time.Now().Add(guardTimeout)); err != nil && !errors.Is(err, os.ErrNoDeadline) {
+	if err := g.answer.SetReadDeadline(time.Now().Add(upFor)); err != nil && !errors.Is(err, os.ErrNoDeadline) {
 		return err
 	}
 	ready := make([]byte, 1)
@@ -105,16 +110,20 @@ func (g *Guard) Close(id string) error { return g.note(guardNote{Close: id}) }
 // Process notes a process that the controller started.
 func (g *Guard) Process(id proc.ID) error { return g.note(guardNote{Process: &id}) }
 
-// Command notes a command of a fault that is running: it is ended with its
-// process group if it still does at the end of the run. What it started for good
-// is not.
+// Command notes a command of a fault or a revert that is running: it is ended with
+// its process group if it still does at the end of the run. What it started for
+// good is not.
 func (g *Guard) Command(id proc.ID) error { return g.note(guardNote{Command: &id}) }
 
 // CommandEnded strikes out a command that has ended.
 func (g *Guard) CommandEnded(id proc.ID) error { return g.note(guardNote{Ended: &id}) }
 
-// Folder notes a folder that is removed at the end.
+// Folder notes a folder that is removed at the end, with what its servers have left
+// elsewhere.
 func (g *Guard) Folder(path string) error { return g.note(guardNote{Folder: path}) }
+
+// Kept notes a folder that stays; only what its servers have left elsewhere goes.
+func (g *Guard) Kept(path string) error { return g.note(guardNote{Kept: path}) }
 
 // note writes one line. It is safe once written: the kernel keeps it for the
 // guard even if this process ends the next moment.
@@ -147,13 +156,14 @@ func (g *Guard) Dismiss() (GuardReport, error) {
 	g.mu.Unlock()
 	g.journal.Close()
 	defer g.answer.Close()
-	if err := g.answer.SetReadDeadline(time.Now().Add(guardTimeout)); err != nil && !errors.Is(err, os.ErrNoDeadline) {
+	patience := g.notes.patience()
+	if err := g.answer.SetReadDeadline(time.Now().Add(patience)); err != nil && !errors.Is(err, os.ErrNoDeadline) {
 		return GuardReport{}, err
 	}
 	var report GuardReport
 	if err := json.NewDecoder(bufio.NewReader(g.answer)).Decode(&report); err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return report, fmt.Errorf("the guard did not finish within %v", guardTimeout)
+			return report, fmt.Errorf("the guard did not finish within %v", patience)
 		}
 		return report, errors.New("the guard ended before the run did")
 	}
@@ -182,6 +192,16 @@ func (g *Guard) OnEnd(f func()) (stop func()) {
 // standIn does the guard's work in this process, after the guard itself has
 // failed to.
 func (g *Guard) standIn() GuardReport {
+	// Frozen it starts no revert while we look which one it is playing: that one is
+	// not to go on beside ours.
+	if stop, err := proc.ParseSignal("SIGSTOP"); err == nil {
+		_ = g.process.Signal(stop) // it may have ended
+	}
+	if table, err := proc.ReadTable(); err == nil {
+		for _, p := range table.Tree(g.process.ID()) {
+			g.notes.take(guardNote{Command: &p.ID})
+		}
+	}
 	g.process.Kill()
 	return g.notes.end()
 }

@@ -12,8 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// PostgreSQL's shared memory outlives processes that the guard kills.
+// PostgreSQL's shared memory outlives processes that the guard kills; it is of no use
+// in a folder that is kept either.
 func TestGuardFreesSharedMemory(t *testing.T) {
+	t.Run("removed", func(t *testing.T) { freesSharedMemory(t, (*Guard).Folder, false) })
+	t.Run("kept", func(t *testing.T) { freesSharedMemory(t, (*Guard).Kept, true) })
+}
+
+func freesSharedMemory(t *testing.T, note func(*Guard, string) error, stays bool) {
 	id, err := unix.SysvShmGet(unix.IPC_PRIVATE, 56, unix.IPC_CREAT|0o600)
 	if err != nil {
 		t.Fatal(err)
@@ -32,7 +38,7 @@ func TestGuardFreesSharedMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := g.Folder(folder); err != nil {
+	if err := note(g, folder); err != nil {
 		t.Fatal(err)
 	}
 	if report, err := g.Dismiss(); err != nil || len(report.Errors) > 0 {
@@ -40,5 +46,8 @@ func TestGuardFreesSharedMemory(t *testing.T) {
 	}
 	if _, err := unix.SysvShmCtl(id, unix.IPC_STAT, new(unix.SysvShmDesc)); err == nil {
 		t.Error("the shared memory is still there")
+	}
+	if _, err := os.Stat(folder); (err == nil) != stays {
+		t.Errorf("the folder: %v", err)
 	}
 }

@@ -151,6 +151,7 @@ func playController() {
 	victim, worker := role(nil, "sleep", run, nil), role(nil, "sleep", run, nil)
 	if err := errors.Join(
 		g.Folder(os.Getenv("SCENARIOS_TEST_FOLDER")),
+		g.Open("script#1", chaos.Revert{Run: []string{"sh", "-c", os.Getenv("SCENARIOS_TEST_REVERT")}}),
 		g.Open("freeze#1", chaos.Revert{Thaw: []proc.ID{victim.ID()}}),
 		victim.Signal(syscall.SIGSTOP),
 	); err != nil {
@@ -162,23 +163,24 @@ func playController() {
 	time.Sleep(time.Minute)
 }
 
-func TestGuardOutlivesItsController(t *testing.T) {
-	const run = "killed-controller"
-	folder := t.TempDir()
+// controller starts a controller, see [playController], and waits until it has
+// started its run. revert is the script that undoes one of its faults.
+func controller(t *testing.T, run, folder, revert string, env ...string) *proc.Process {
+	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	controller, err := proc.Start(proc.Command{Path: os.Args[0], Stdout: w, Stderr: os.Stderr, Env: []string{
-		"SCENARIOS_TEST_ROLE=controller", "SCENARIOS_TEST_RUN=" + run,
-		"SCENARIOS_TEST_FOLDER=" + folder, "SCENARIOS_TEST_GUARD=" + guardCommand(t)[0],
-	}})
+	p, err := proc.Start(proc.Command{Path: os.Args[0], Stdout: w, Stderr: os.Stderr, Env: append(env,
+		"SCENARIOS_TEST_ROLE=controller", "SCENARIOS_TEST_RUN="+run, "SCENARIOS_TEST_REVERT="+revert,
+		"SCENARIOS_TEST_FOLDER="+folder, "SCENARIOS_TEST_GUARD="+guardCommand(t)[0],
+	)})
 	w.Close()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(controller.Kill)
+	t.Cleanup(p.Kill)
 	var ids []proc.ID
 	if err := json.NewDecoder(bufio.NewReader(r)).Decode(&ids); err != nil {
 		t.Fatal(err)
@@ -186,12 +188,20 @@ func TestGuardOutlivesItsController(t *testing.T) {
 	if len(ofRun(t, run)) != 2 {
 		t.Fatalf("the run has %d processes, want 2", len(ofRun(t, run)))
 	}
-	controller.Kill()
+	return p
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, os.ErrNotExist)
+}
+
+func TestGuardOutlivesItsController(t *testing.T) {
+	const run = "killed-controller"
+	folder := t.TempDir()
+	controller(t, run, folder, "true").Kill()
 	await(t, "the run's processes have ended", func() bool { return len(ofRun(t, run)) == 0 })
-	await(t, "the run's folder is gone", func() bool {
-		_, err := os.Stat(folder)
-		return errors.Is(err, os.ErrNotExist)
-	})
+	await(t, "the run's folder is gone", func() bool { return !exists(folder) })
 }
 
 func TestGuardIsNotForPeople(t *testing.T) {

@@ -195,7 +195,9 @@ func (r *run) prepare() error {
 		return err
 	}
 	// The guard knows of the folder before it is there.
-	if !r.player.Keep {
+	if r.player.Keep {
+		err = r.guard.Kept(r.folder)
+	} else {
 		err = r.guard.Folder(r.folder)
 	}
 	if err == nil {

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -396,20 +397,32 @@ chaos: [{name: crash, kill: {workers: 1}, at: 500ms, every: 1s, jitter: 200ms}]
 }
 
 // TestSecondInterrupt shows that a second signal ends hachaos at once, and that
-// the guard then does the rest.
+// the guard then does the rest: it ends the revert that hachaos was playing, and
+// only then plays it itself.
 func TestSecondInterrupt(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("looks into /proc for the run's id")
 	}
 	dir := t.TempDir()
-	// The reload command outlasts the first signal's patience.
+	// The first revert hangs, the second looks whether it still does. It is a second
+	// until the first is known, so that it stands in the journal by then.
+	write(t, dir, "revert.sh", `
+if first=$(cat pids 2>/dev/null); then
+	grep -q '^State:[[:space:]]*[DIRSTt]' /proc/$first/status && echo beside >> told
+	echo undone >> told
+	exit
+fi
+sleep 1
+echo $$ > pids.new && mv pids.new pids
+exec sleep 600
+`)
 	cmd, out := play(t, dir, "run", write(t, dir, "slow.yaml", `
 name: slow
 target: {cluster: {workers: 2}}
 load: [{name: main, closed: {concurrency: 2}, duration: 60s}]
 chaos:
   - {name: freeze, pause: {workers: 1}, at: 300ms, for: 50s}
-  - {name: stuck, exec: {run: [sleep, "0"], revert: [sleep, "600"]}, at: 500ms, for: 50s}
+  - {name: stuck, exec: {run: [sleep, "0"], revert: [sh, revert.sh]}, at: 500ms, for: 50s}
 `))
 	await(t, "the faults", 60*time.Second, func() bool { return strings.Contains(out.String(), "stuck#1") })
 	run := runOf(t, cmd.Process.Pid)
@@ -418,13 +431,28 @@ chaos:
 		_ = cmd.Wait() // its exit code is looked at
 		close(ended)
 	}()
-	signals := 0
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	read := func(name string) string {
+		text, _ := os.ReadFile(filepath.Join(dir, name))
+		return strings.TrimSpace(string(text))
+	}
+	await(t, "the revert", 60*time.Second, func() bool { return read("pids") != "" })
+	hung, err := strconv.Atoi(read("pids"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hanging, err := proc.Lookup(hung)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = proc.Signal(hanging.ID, os.Kill) })
 	await(t, "hachaos to end", 20*time.Second, func() bool {
 		select {
 		case <-ended:
 			return true
 		default:
-			signals++
 			_ = cmd.Process.Signal(syscall.SIGINT)
 			return false
 		}
@@ -433,6 +461,10 @@ chaos:
 		t.Errorf("exit code %d:\n%s", code, out)
 	}
 	await(t, "the end of the run's processes", 60*time.Second, func() bool { return len(left(t, run)) == 0 })
+	await(t, "the guard's revert", 60*time.Second, func() bool { return strings.HasSuffix(read("told"), "undone") })
+	if proc.Alive(hanging.ID) || read("told") != "undone" {
+		t.Errorf("hachaos's own revert lives: %v; the guard's tells %q", proc.Alive(hanging.ID), read("told"))
+	}
 }
 
 // hidden returns the pid of a hidden process of the run: its guard or prober.
