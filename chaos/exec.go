@@ -26,15 +26,12 @@ func (e *Exec) SetDir(dir string) { e.dir = dir }
 // runCommand runs a command to its end, and ends it with all its process group
 // when ctx does. It does not carry the run's id: what it starts, a service say,
 // is meant to stay. While it runs it stands in the journal, if there is one. The
-// error has the last lines that it printed.
+// error has the last lines that it printed, if they could be kept.
 func runCommand(ctx context.Context, argv []string, dir string, j Journal) error {
-	out, err := os.CreateTemp("", "hachaos-exec-")
-	if err != nil {
-		return fmt.Errorf("run %s: %w", argv[0], err)
+	out, discard, err := newOutput()
+	if err == nil { // else what it does matters more than what it says
+		defer discard()
 	}
-	defer os.Remove(out.Name()) // where a file that is open cannot be removed
-	defer out.Close()
-	_ = os.Remove(out.Name()) // nothing is left even if this process is killed
 	p, err := proc.Start(proc.Command{Path: argv[0], Args: argv[1:], Dir: dir, Stdout: out, Stderr: out})
 	if err != nil {
 		return err
@@ -53,7 +50,11 @@ func runCommand(ctx context.Context, argv []string, dir string, j Journal) error
 		return fmt.Errorf("run %s: not finished in time: %w", argv[0], ctx.Err())
 	}
 	if exit := p.Exit(); exit.Failed() {
-		if tail := proc.TailOf(out, 3); tail != "" {
+		tail := ""
+		if out != nil {
+			tail = proc.TailOf(out, 3)
+		}
+		if tail != "" {
 			return fmt.Errorf("run %s: %s: %s", argv[0], exit, tail)
 		}
 		return fmt.Errorf("run %s: %s", argv[0], exit)

@@ -136,13 +136,17 @@ func describe(what string, marks []mark) string {
 }
 
 // signalAll sends a signal to each; what ended meanwhile is left out. It is
-// skipped if all have. struck is the moment of the first signal.
+// skipped if all have. If one cannot be looked at, none gets it. struck is the
+// moment of the first signal.
 func signalAll(marks []mark, sig os.Signal) (struck clock.Time, err error) {
 	held := make([]*os.Process, len(marks))
 	for i, m := range marks {
 		p, err := proc.Hold(m.id)
-		if err != nil {
+		switch {
+		case isGone(err):
 			continue
+		case err != nil:
+			return clock.Now(), fmt.Errorf("signal pid %d: %w", m.id.PID, err)
 		}
 		defer p.Release()
 		held[i] = p
