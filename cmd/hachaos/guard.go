@@ -1,7 +1,9 @@
 package main
 
 import (
+	"os"
 	"os/signal"
+	"slices"
 
 	"github.com/hachaos/hachaos/scenarios"
 	"github.com/spf13/cobra"
@@ -14,7 +16,9 @@ func guardCommand() *cobra.Command {
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			signal.Ignore(interrupts...) // it must outlive its controller
+			// Nothing but its controller's end may end it. It hears the signals and does
+			// nothing, since what it puts back would inherit that they are ignored.
+			signal.Notify(make(chan os.Signal, 1), slices.Concat(heard(), brokenPipe)...)
 			if err := scenarios.RunGuard(cmd.InOrStdin(), cmd.OutOrStdout()); err != nil {
 				return usageError(err)
 			}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -22,6 +23,13 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
+	// Tests that a script has started in the background, or nohup, ignore signals that
+	// the hachaos which they start is to hear. What is heard here it starts with anew.
+	for _, sig := range interrupts {
+		if signal.Ignored(sig) {
+			signal.Notify(make(chan os.Signal, 1), sig)
+		}
+	}
 	code, err := buildAndRun(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -49,13 +50,22 @@ func textOptions(w io.Writer) reports.TextOptions {
 // timeout(1) sends it to the process and then to its group.
 const sameSignal = 200 * time.Millisecond
 
+// heard are those of interrupts that this process was not started to ignore: nohup
+// has SIGHUP ignored, and a script SIGINT in what it starts in the background.
+// A SIGTERM is meant for this very process.
+func heard() []os.Signal {
+	return slices.DeleteFunc(slices.Clone(interrupts), func(sig os.Signal) bool {
+		return sig != syscall.SIGTERM && signal.Ignored(sig)
+	})
+}
+
 // interruptible returns a context that the first SIGINT, SIGTERM or SIGHUP ends,
 // with a [scenarios.SignalError] as its cause. A second one ends the process at
 // once; the guard puts back and ends what is left.
 func interruptible(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, interrupts...)
+	signal.Notify(signals, heard()...)
 	// A closed standard output must not cost the report: with this, writing to it
 	// is an error like any other, and no signal that ends the process.
 	pipes := make(chan os.Signal, 1)
