@@ -24,33 +24,49 @@ func WriteFile(path string, render func(io.Writer) error) error {
 	return nil
 }
 
-func writeFile(path string, render func(io.Writer) error) (err error) {
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target
+// CheckFile finds out whether [WriteFile] can write to path, and changes nothing
+// there. A device or a pipe is not tried.
+func CheckFile(path string) error {
+	if err := checkFile(path); err != nil {
+		return fmt.Errorf("write %s: %w%s", path, bare(err), advice(err))
 	}
-	at, err := os.Stat(path)
-	switch {
-	case err == nil && at.IsDir():
-		return syscall.EISDIR
-	case err == nil && !at.Mode().IsRegular():
+	return nil
+}
+
+func checkFile(path string) error {
+	path, at, err := destination(path)
+	if err != nil || at != nil && !at.Mode().IsRegular() {
+		return err
+	}
+	f, err := beside(path, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+func writeFile(path string, render func(io.Writer) error) (err error) {
+	path, at, err := destination(path)
+	if err != nil {
+		return err
+	}
+	if at != nil && !at.Mode().IsRegular() {
 		f, err := os.OpenFile(path, os.O_WRONLY, 0)
 		if err != nil {
 			return err
 		}
 		return errors.Join(fill(f, render), f.Close())
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return err
 	}
 
-	mode, replaced := fs.FileMode(0o644), err == nil
+	mode, replaced := fs.FileMode(0o644), at != nil
 	if replaced {
 		mode = at.Mode().Perm()
 	}
-	temp := filepath.Join(filepath.Dir(path), ".hachaos-"+rand.Text()[:10])
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	f, err := beside(path, mode)
 	if err != nil {
 		return err
 	}
+	temp := f.Name()
 	placed := false
 	defer func() {
 		if !placed { // a panic of render included
@@ -78,6 +94,54 @@ func writeFile(path string, render func(io.Writer) error) (err error) {
 	}
 	placed = true
 	return nil
+}
+
+// destination follows links to where WriteFile writes, and says what stands there;
+// nil if nothing does.
+func destination(path string) (string, fs.FileInfo, error) {
+	path = follow(path)
+	at, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return path, nil, nil
+	case err != nil:
+		return "", nil, err
+	case at.IsDir():
+		return "", nil, syscall.EISDIR
+	}
+	return path, at, nil
+}
+
+// follow follows symbolic links, also to where nothing stands yet. A link that
+// leads nowhere is its own target, for the system to say why.
+func follow(path string) string {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target
+	}
+	last := path
+	for range 40 { // as many as Linux follows
+		next, err := os.Readlink(last)
+		if err != nil {
+			return last
+		}
+		if !filepath.IsAbs(next) {
+			// A link is relative to the folder that it stands in, whose own links have to
+			// be followed before a .. of it.
+			folder, err := filepath.EvalSymlinks(filepath.Dir(last))
+			if err != nil {
+				return path
+			}
+			next = filepath.Join(folder, next)
+		}
+		last = next
+	}
+	return path
+}
+
+// beside makes a temporary file in the folder of path.
+func beside(path string, mode fs.FileMode) (*os.File, error) {
+	temp := filepath.Join(filepath.Dir(path), ".hachaos-"+rand.Text()[:10])
+	return os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 }
 
 func fill(f *os.File, render func(io.Writer) error) error {

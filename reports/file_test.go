@@ -112,6 +112,69 @@ func TestWriteFileFollowsLinks(t *testing.T) {
 	}
 }
 
+// A link to where nothing is yet is one to a file that comes about.
+func TestWriteFileFollowsLinksToNothing(t *testing.T) {
+	dir := t.TempDir()
+	real, links := filepath.Join(dir, "real", "folder"), filepath.Join(dir, "links")
+	if err := errors.Join(os.MkdirAll(real, 0o700), os.Symlink(real, links)); err != nil {
+		if runtime.GOOS == "windows" {
+			t.Skip("links need a privilege on Windows")
+		}
+		t.Fatal(err)
+	}
+	// Through a linked folder, a relative link and another one.
+	for link, target := range map[string]string{"a.json": "b.json", "b.json": filepath.Join("..", "r.json")} {
+		if err := os.Symlink(target, filepath.Join(real, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link := filepath.Join(links, "a.json")
+	if err := errors.Join(CheckFile(link), WriteFile(link, say("new"))); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, filepath.Join(dir, "real", "r.json"), "new")
+	onlyFiles(t, real, "a.json", "b.json")
+	holds(t, link, "new")
+
+	for name, target := range map[string]string{"loop": "loop", "lost": filepath.Join("no", "folder", "r.json")} {
+		path := filepath.Join(dir, name)
+		if err := os.Symlink(target, path); err != nil {
+			t.Fatal(err)
+		}
+		if err := WriteFile(path, say("x")); err == nil {
+			t.Errorf("%s: written", name)
+		}
+		if got, err := os.Readlink(path); err != nil || got != target {
+			t.Errorf("%s: the link is %q, %v", name, got, err)
+		}
+	}
+}
+
+// Whether a file can be written is found out without writing it.
+func TestCheckFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "r.json")
+	if err := CheckFile(path); err != nil {
+		t.Error(err)
+	}
+	onlyFiles(t, dir)
+	if err := errors.Join(WriteFile(path, say("old")), CheckFile(path)); err != nil {
+		t.Error(err)
+	}
+	holds(t, path, "old")
+	onlyFiles(t, dir, "r.json")
+	for path, says := range map[string]string{
+		dir:                                    "(name a file in it)",
+		filepath.Join(dir, "none", "r.json"):   "(create the folder first)",
+		filepath.Join(dir, "r.json", "r.json"): "write ",
+	} {
+		if err := CheckFile(path); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	onlyFiles(t, dir, "r.json")
+}
+
 func TestFormats(t *testing.T) {
 	for path, want := range map[string]string{"r.json": "json", "a/b.c/R.JSON": "json", "x.txt": "txt"} {
 		if f, err := FormatFor(path); err != nil || f.Name != want {

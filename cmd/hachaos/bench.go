@@ -88,6 +88,9 @@ func runBench(cmd *cobra.Command, o *bench.Options, url string, paths []string, 
 	if err != nil {
 		return abUsage(err)
 	}
+	if err := checkFiles(paths); err != nil {
+		return err
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return runError(fmt.Errorf("find hachaos's own binary: %w", err))

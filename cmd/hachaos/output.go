@@ -19,7 +19,7 @@ type output struct {
 	format reports.Format
 }
 
-// parseOutputs finds out before a run whether its report can be written.
+// parseOutputs reads -o and --format.
 func parseOutputs(paths []string, format string) ([]output, error) {
 	var outputs []output
 	for _, path := range paths {
@@ -50,6 +50,19 @@ func checkFolder(path string) error {
 	folder := filepath.Dir(path)
 	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
 		return fmt.Errorf("-o %s: there is no folder %s (create it first)", path, folder)
+	}
+	return nil
+}
+
+// checkFiles finds out before a run whether the files of -o can be written.
+func checkFiles(paths []string) error {
+	for _, path := range paths {
+		if path == "-" {
+			continue
+		}
+		if err := reports.CheckFile(path); err != nil {
+			return runError(err)
+		}
 	}
 	return nil
 }

@@ -80,6 +80,9 @@ func (f *runFlags) run(cmd *cobra.Command, names []string) error {
 	if f.dry {
 		return printSchedules(cmd.OutOrStdout(), list, f.json)
 	}
+	if err := checkFiles(f.outputs); err != nil {
+		return err
+	}
 	return f.play(cmd, list, outputs)
 }
 
