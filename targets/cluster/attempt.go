@@ -113,6 +113,10 @@ func (a *attempt) waits(forWorker bool) (gone bool) {
 func (a *attempt) lose() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.loseLocked()
+}
+
+func (a *attempt) loseLocked() {
 	if !a.began && !a.gone {
 		a.gone = true
 		a.client.abandon(true)
@@ -128,6 +132,9 @@ func (a *attempt) use(c *workerConn) {
 	if a.gone {
 		a.gone = false
 		a.client.abandon(false)
+	}
+	if c.ended.Load() { // and did so before it could tell this attempt
+		a.loseLocked()
 	}
 }
 

@@ -31,13 +31,17 @@ func watchedTo(d *net.Dialer, address string) func(context.Context, string, stri
 // but goes on waiting for the client's body, which nobody wants any more.
 type workerConn struct {
 	net.Conn
+	ended   atomic.Bool
 	attempt atomic.Pointer[attempt] // that it is used for
 }
 
 func (c *workerConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if a := c.attempt.Load(); err != nil && a != nil {
-		a.lose()
+	if err != nil {
+		c.ended.Store(true) // before it looks for who would want to know
+		if a := c.attempt.Load(); a != nil {
+			a.lose()
+		}
 	}
 	return n, err
 }

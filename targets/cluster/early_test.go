@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -210,5 +211,26 @@ func TestProxyTellsOfADeathInAnUpload(t *testing.T) {
 		if all := end(t, f.begin(request)); !strings.HasPrefix(all, "HTTP/1.1 502 ") || asked.Load() != 1 {
 			t.Errorf("%s: %d workers were asked, the answer is %q", what, asked.Load(), all)
 		}
+	}
+}
+
+// A worker's connection may end after the transport has chosen it and before the
+// request says that it uses it.
+func TestAttemptSeesThatItsConnectionHasEnded(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer ours.Close()
+	theirs.Close()
+	ended := &workerConn{Conn: ours}
+	if _, err := ended.Read(make([]byte, 1)); err == nil {
+		t.Fatal("a connection without its other end can be read from")
+	}
+	a := &attempt{client: &patientBody{control: http.NewResponseController(httptest.NewRecorder())}}
+	a.use(ended)
+	if !a.gone || !a.client.abandoned {
+		t.Error("it waits for the client's body, which nobody wants")
+	}
+	a.use(&workerConn{})
+	if a.gone || a.client.abandoned {
+		t.Error("over another connection it goes on without the client's body")
 	}
 }
