@@ -33,6 +33,9 @@ func measured(o Objective, run *Run, r *Report) *float64 {
 		if v, ok := uptimeMetric(o.Metric, &r.Availability); ok {
 			return v
 		}
+		if o.Metric == "restarts" {
+			return restarts(r.Resources)
+		}
 		return loadMetric(o.Metric, run.Loads, run.Duration, r)
 	}
 	for _, rec := range run.Loads {

@@ -80,6 +80,7 @@ func Metrics() []Metric {
 		{"retried", "count", all, "requests sent once more after a kept connection closed"},
 		{"throughput", "rate", load, "good requests per second"},
 		{firstShare, "ratio", load, "share of the good answers that worker 1 of a cluster gave; share-2 that of worker 2, and so on"},
+		{"restarts", "count", run, "how often workers were replaced since the target was started, but for reloads"},
 		{"longest_gap", "duration", load, "longest time in which no good answer came"},
 		{"p50", "duration", load, "median latency of good answers"},
 		{"p90", "duration", load, "90th percentile of latency"},

@@ -279,6 +279,7 @@ type Resource struct {
 	CPUS        float64 `json:"cpu_s"`
 	RSSMaxBytes int64   `json:"rss_max_bytes"`
 	Served      *int64  `json:"served"`     // requests by a worker's own count; null of what is none
+	Restarts    *int    `json:"restarts"`   // how often the worker in this place had been replaced before, but for reloads; null of what is no worker
 	Unfinished  *int64  `json:"unfinished"` // requests that a worker was working on when it ended, by its own count
 
 	Retries *Retries `json:"retries"` // null of what is no worker

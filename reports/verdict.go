@@ -154,6 +154,8 @@ func whyUnknown(s SLO, r *Report) string {
 		}
 	case s.Metric == "mttr" && watched:
 		return "an outage lasted to the end"
+	case s.Metric == "restarts":
+		return "because no process was a worker"
 	case s.Metric == "recovery" || s.Scope == "" && !m.allows(ScopeStream):
 		return "because no probe was sent"
 	case m.Unit == "duration":

@@ -125,6 +125,8 @@ func (s *Scenario) checkObjective(k *checker, path string, o reports.Objective) 
 		k.report(path, o.Metric+" is measured by the prober, which is off")
 	} else if slot, ok := reports.ShareSlot(o.Metric); ok {
 		s.checkShare(k, path, o.Metric, slot)
+	} else if o.Metric == "restarts" {
+		s.checkRestarts(k, path)
 	}
 }
 
@@ -138,6 +140,16 @@ func (s *Scenario) checkShare(k *checker, path, metric string, slot int) {
 		k.report(path, metric+" needs the reference application in a cluster, whose answers say which worker gave them")
 	case slot > c.Workers.Number():
 		k.report(path, fmt.Sprintf("there is no worker %d (they are 1 to %d)", slot, c.Workers.Number()))
+	}
+}
+
+// checkRestarts looks for workers that hachaos itself restarts.
+func (s *Scenario) checkRestarts(k *checker, path string) {
+	switch {
+	case strings.HasPrefix(path, "abort_if"):
+		k.report(path, "restarts is known only when the run is over (use it in slo)")
+	case s.Target.Cluster == nil && s.Target.Single == nil:
+		k.report(path, "restarts needs a cluster or a single process, which hachaos starts again itself")
 	}
 }
 

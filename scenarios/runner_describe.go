@@ -41,7 +41,7 @@ func resources(usages []targets.Usage) []reports.Resource {
 	for _, u := range usages {
 		resource := reports.Resource{Process: u.Process, PID: u.PID, CPUS: u.CPU.Seconds(), RSSMaxBytes: u.RSSMax}
 		if u.Served >= 0 {
-			resource.Served, resource.Unfinished, resource.Retries = &u.Served, &u.Unfinished, retries(u)
+			resource.Served, resource.Restarts, resource.Unfinished, resource.Retries = &u.Served, &u.Restarts, &u.Unfinished, retries(u)
 		}
 		list = append(list, resource)
 	}

@@ -92,7 +92,7 @@ func (c *counters) usages() []Usage {
 		if alive(p) {
 			c.measure(p.ID.PID)
 		}
-		u := Usage{Process: c.names(p.Slot), PID: p.ID.PID, CPU: p.CPU, RSSMax: p.RSSMax}
+		u := Usage{Process: c.names(p.Slot), PID: p.ID.PID, CPU: p.CPU, RSSMax: p.RSSMax, Restarts: p.Restarts}
 		u.Unfinished, u.Resent, u.Failed, u.Succeeded, u.Pauses = p.Unfinished, p.Resent, p.Failed, p.Succeeded, p.Pauses[:]
 		if u.Served = p.Served; p.Slot == 0 {
 			u.Served = -1 // the master

@@ -52,6 +52,7 @@ type Usage struct {
 	RSSMax  int64 // bytes
 	Served  int64 // requests, by the process's own count; -1 if it does not count
 
+	Restarts   int   // how often a worker in its place had been replaced before, but for reloads
 	Unfinished int64 // requests that it was working on when it ended
 	Resent     int64 // requests that a proxy sent to another worker, because this one failed
 

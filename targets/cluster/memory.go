@@ -79,6 +79,9 @@ func (m *master) measured(w *worker, u usage) {
 			if err == nil {
 				s.fat = false
 				s.restarts++
+				if s.current != nil {
+					s.current.entry.SetRestarts(s.restarts)
+				}
 				return
 			}
 			m.tell(Change{Slot: s.number, PID: w.PID(), State: w.state, What: fmt.Sprintf("worker %d keeps its memory: %s", s.number, err)})

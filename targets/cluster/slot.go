@@ -126,6 +126,7 @@ func (m *master) reviveNow(s *slot) {
 	}
 	s.restarts++
 	if _, err := m.spawn(s); err != nil {
+		s.restarts--
 		m.Log.Error("replace a worker", "error", err)
 		m.revive(s, max(s.backoff.Next(0), time.Millisecond))
 	}

@@ -186,6 +186,9 @@ func (p *Page) Add(slot, life, generation, restarts int) (index int, e *Entry) {
 	return index, e
 }
 
+// SetRestarts corrects what [Page.Add] was given as restarts.
+func (e *Entry) SetRestarts(n int) { e.restarts.Store(int64(n)) }
+
 // Resume lets this process add entries after another one that did has ended,
 // and returns those of all processes so far.
 func (p *Page) Resume() []*Entry {
