@@ -76,7 +76,7 @@ type Expect struct {
 // Probe describes the prober that runs beside the load.
 type Probe struct {
 	Every       units.Duration `yaml:"every" json:"every,omitempty" jsonschema:"description=Interval between probes: the resolution of uptime,default=10ms"`
-	Path        string         `yaml:"path" json:"path,omitempty" jsonschema:"description=Path of a probe; default that of the first request"`
+	Path        string         `yaml:"path" json:"path,omitempty" jsonschema:"description=Path of a probe that is a GET without a body and wants a status of 200-399; default: the first request is repeated as it is"`
 	Timeout     units.Duration `yaml:"timeout" json:"timeout,omitempty" jsonschema:"description=A probe whose whole answer is not there by then has failed,default=1s"`
 	Connections string         `yaml:"connections" json:"connections,omitempty" jsonschema:"description=Connections of probes; uptime is that of new,enum=new,enum=reused,enum=both,default=new"`
 	Off         bool           `yaml:"off" json:"off,omitempty" jsonschema:"description=No prober: the report has no uptime"`

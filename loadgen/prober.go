@@ -24,7 +24,7 @@ type ProberOptions struct {
 	Stderr  *os.File // nil: thrown away
 
 	URL     string
-	Request Request // headers and expectation; its path is Probe's if that is set
+	Request Request // what is sent and wanted; its path is Probe's if that is set
 	Probe   Probe
 	Epoch   clock.Time
 	TLS     *TLSOptions // nil: the system's roots, and nothing special

@@ -42,9 +42,9 @@ func (r *run) load(ctx context.Context) error {
 	if clock.SleepUntil(ctx, begin) {
 		failed = r.sendAll(ctx)
 	}
-	over := clock.Now()
-	if length, known := r.scenario.Duration(); known && ctx.Err() == nil {
-		over = r.epoch.Add(length) // what came after was only waited for
+	over := r.sendingUntil()
+	if r.prober != nil {
+		r.prober.Stop(over) // putting back may take longer than its records are held
 	}
 	// A fault that is in force is put back before anything else.
 	callOff(chaos.ErrOver)
@@ -55,6 +55,16 @@ func (r *run) load(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	return failed
+}
+
+// sendingUntil returns until when requests have been sent: what comes after the
+// end of the longest stream is only waited for, however the run ends.
+func (r *run) sendingUntil() clock.Time {
+	now := clock.Now()
+	if length, known := r.scenario.Duration(); known {
+		return min(now, r.epoch.Add(length))
+	}
+	return now
 }
 
 // sendAll lets every stream send, and returns when the last one is over.
@@ -73,17 +83,13 @@ func (r *run) startProber(ctx context.Context) error {
 	if r.scenario.Probe.Off {
 		return nil
 	}
-	request := loadgen.Request{}
-	if requests := r.scenario.Load[0].Requests; len(requests) > 0 {
-		request = requests[0]
-	}
 	var err error
 	// It outlasts the end of ctx: what it has in flight then is still answered, or
 	// not, and that is what a report of a run that was ended is about.
 	secure := r.scenario.tls()
 	r.prober, err = loadgen.StartProber(context.WithoutCancel(ctx), loadgen.ProberOptions{
 		Command: append(slices.Clone(r.player.Self), "probe"), Env: r.env(),
-		URL: r.subject.URL(), Request: request, Probe: r.scenario.Probe.Probe, Epoch: r.epoch, Connect: r.connect(), TLS: &secure,
+		URL: r.subject.URL(), Request: r.scenario.probed(), Probe: r.scenario.Probe.Probe, Epoch: r.epoch, Connect: r.connect(), TLS: &secure,
 	})
 	if err != nil {
 		return err
@@ -94,16 +100,24 @@ func (r *run) startProber(ctx context.Context) error {
 	return nil
 }
 
-// endProber lets the prober send no more, and waits for what it has in flight.
-// One that ended early leaves a time unobserved, and the report says so.
+// probed is what the prober asks for: the first request as it is, or a GET of
+// another path, whose expectation is its own.
+func (s *Scenario) probed() loadgen.Request {
+	first := s.Load[0].Requests[0]
+	if s.Probe.Path == first.Path {
+		return first
+	}
+	return loadgen.Request{Path: s.Probe.Path, Headers: first.Headers}
+}
+
+// endProber waits for what the prober, which was told to send no more, has in
+// flight. One that ended early leaves a time unobserved, and the report says so.
 func (r *run) endProber() {
 	if r.prober == nil {
 		return
 	}
 	if r.over == 0 {
 		r.prober.Kill() // the load has not even begun
-	} else {
-		r.prober.Stop(r.over)
 	}
 	if err := r.prober.Wait(); err != nil && r.over != 0 {
 		r.mu.Lock()

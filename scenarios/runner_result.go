@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/hachaos/hachaos/loadgen/clock"
 	"github.com/hachaos/hachaos/reports"
 	"github.com/hachaos/hachaos/targets"
 )
@@ -19,7 +18,7 @@ func (r *run) result(failure error) reports.Run {
 	defer r.mu.Unlock()
 	end := r.over
 	if end == 0 {
-		end = clock.Now()
+		end = r.sendingUntil()
 	}
 	res := reports.Run{
 		Scenario:    r.describeScenario(),

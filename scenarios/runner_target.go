@@ -242,7 +242,7 @@ func askReady(ctx context.Context, client *http.Client, address string, s *Scena
 			return nil
 		}
 	}
-	return fmt.Errorf("answered %s", res.Status)
+	return fmt.Errorf("answered %s (ready.path says what is asked, ready.status which answers mean ready)", res.Status)
 }
 
 // withLog adds the last lines of the target's log to an error.

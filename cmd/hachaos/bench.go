@@ -35,7 +35,8 @@ Different from ab:
   - "Failed requests" counts a lost request once (ab: up to three times);
   - a kept connection that the server had closed is replaced, and what was sent on
     it is sent once more and counted as retried;
-  - a prober sends 100 requests a second beside the load (--no-probe: none);
+  - a prober sends the first request 100 times a second beside the load, whatever
+    its method (--no-probe: none);
   - certificates are checked (--insecure: not), and -v shows none;
   - -X leads to https through a tunnel (ab: it speaks TLS with the proxy);
   - what ab takes for 0 or leaves out (-v x, -b 0, -f SSL3) is refused, and every
