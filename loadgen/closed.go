@@ -35,6 +35,7 @@ func (g *Generator) runClient(ctx context.Context, i int) {
 	}
 	for now := clock.Now(); g.mayStart(now); {
 		o.start, o.sent = now, now
+		shard.begin(now)
 		c.do(picker.pick(), now.Add(timeout), &o)
 		if o.cause != CauseNone && g.abandoned() {
 			return

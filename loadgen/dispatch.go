@@ -190,6 +190,7 @@ func (g *Generator) giveUp(s *shard, due, now clock.Time, q *request, free bool)
 		o.cause = CauseTimeout
 		o.err = fmt.Errorf("no answer within %v: it waited for one of %d requests in flight to end", timeout, bound)
 	}
+	s.begin(due)
 	s.record(&o)
 }
 
@@ -200,6 +201,7 @@ func (d *dispatcher) send(s *sender) {
 	for h := range s.hits {
 		for ok := true; ok; h, ok = d.finish(s) {
 			o.start, o.sent = h.due, clock.Now()
+			s.shard.begin(h.due)
 			s.client.do(h.q, h.due.Add(d.timeout), &o)
 			if o.cause != CauseNone && d.g.abandoned() {
 				// Neither sent nor failed: the run was given up.

@@ -55,7 +55,7 @@ func TestWarmupIsNotCounted(t *testing.T) {
 			}
 			rec, snap := g.Recording(), g.Snapshot()
 			mustAddUp(t, rec)
-			if snap.WarmupOK == 0 || snap.WarmupFailed != 0 || rec.Sent == 0 || rec.Sent != snap.Sent {
+			if snap.WarmupOK == 0 || snap.WarmupFailed != 0 || snap.WarmupBegun != snap.WarmupOK || snap.WarmupSlowest <= 0 || rec.Sent == 0 || rec.Sent != snap.Sent {
 				t.Errorf("%+v, recording %d", snap, rec.Sent)
 			}
 			if got := served.Load(); got != snap.WarmupOK+rec.OK {

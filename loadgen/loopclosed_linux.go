@@ -62,6 +62,7 @@ func (s *closedSource) begin(n *lane, now clock.Time) bool {
 		return false
 	}
 	n.o.start, n.o.sent = now, now
+	s.shard.begin(now)
 	n.begin(s.pickers[n.index].pick(), now.Add(s.timeout))
 	return true
 }

@@ -97,6 +97,7 @@ func (s *openSource) begin(n *lane) {
 	s.busy++
 	s.hits[n.index] = s.g.hit(due, s.slotSince(n), q)
 	n.o.start, n.o.sent = due, clock.Now()
+	s.shard.begin(due)
 	n.begin(q, due.Add(s.timeout))
 }
 

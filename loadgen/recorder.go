@@ -95,6 +95,8 @@ func (r *recorder) counts(now clock.Time) (sum Counts, rate float64) {
 		sum.Retried += c.Retried
 		sum.WarmupOK += c.WarmupOK
 		sum.WarmupFailed += c.WarmupFailed
+		sum.WarmupBegun += c.WarmupBegun
+		sum.WarmupSlowest = max(sum.WarmupSlowest, c.WarmupSlowest)
 		rate += float64(n)
 	}
 	if over <= 0 {

@@ -67,6 +67,8 @@ type shard struct {
 type Counts struct {
 	Sent, OK, Failed, Retried int64 // from t = 0 on
 	WarmupOK, WarmupFailed    int64
+	WarmupBegun               int64         // ended or not
+	WarmupSlowest             time.Duration // of the good answers
 }
 
 type example struct {
@@ -122,10 +124,21 @@ func (s *shard) record(o *outcome) {
 	s.cell(o)
 }
 
+// begin counts a request of the warm-up that begins, or was due, at a moment.
+func (s *shard) begin(at clock.Time) {
+	if at >= s.epoch {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts.WarmupBegun++
+}
+
 // warmup counts a request begun before t = 0.
 func (s *shard) warmup(o *outcome) {
 	if o.cause == CauseNone {
 		s.counts.WarmupOK++
+		s.counts.WarmupSlowest = max(s.counts.WarmupSlowest, o.done.Sub(o.start))
 		return
 	}
 	s.counts.WarmupFailed++

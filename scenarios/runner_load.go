@@ -144,9 +144,12 @@ func (r *run) makeGenerators() error {
 	return nil
 }
 
-// playFaults looks at the baseline when the warm-up is over and then injects
-// faults until ctx ends, which is when the load is over; whole is the run's
-// context, which end ends.
+// lastLook is how long before the first fault the baseline is looked at again.
+const lastLook = 50 * time.Millisecond
+
+// playFaults looks at the baseline when the warm-up is over, and once more before
+// the first fault, and then injects faults until ctx ends, which is when the load
+// is over; whole is the run's context, which end ends.
 func (r *run) playFaults(ctx, whole context.Context, end context.CancelCauseFunc) {
 	if !clock.SleepUntil(ctx, r.epoch) {
 		return
@@ -156,8 +159,19 @@ func (r *run) playFaults(ctx, whole context.Context, end context.CancelCauseFunc
 		return
 	}
 	length, _ := r.scenario.Duration()
+	shots := chaos.Plan(r.seed, r.scenario.Chaos, length)
+	if len(shots) > 0 {
+		// The later, the better a service that hangs can be told from a slow one.
+		if !clock.SleepUntil(ctx, r.epoch.Add(shots[0].At-lastLook)) {
+			return
+		}
+		if err := r.checkBaseline(); err != nil {
+			end(err)
+			return
+		}
+	}
 	events, err := chaos.Conduct(ctx, chaos.Score{
-		Shots:   chaos.Plan(r.seed, r.scenario.Chaos, length),
+		Shots:   shots,
 		Epoch:   r.epoch,
 		Target:  r.subject.chaos,
 		Journal: r.guard,
@@ -189,11 +203,14 @@ func (r *run) observeFault(e chaos.Event) {
 
 func (r *run) checkBaseline() error {
 	var warmup []reports.Warmup
+	waited := clock.Now().Sub(r.epoch)
 	for i, g := range r.generators {
 		s := g.Snapshot()
 		warmup = append(warmup, reports.Warmup{
 			Stream: r.scenario.Load[i].Name, OK: s.WarmupOK, Failed: s.WarmupFailed,
 			Example: reports.Excerpt(s.BadStart, r.scenario.Secrets()...),
+			Pending: s.WarmupBegun - s.WarmupOK - s.WarmupFailed, Slowest: s.WarmupSlowest,
+			Waited: waited, Length: r.scenario.Warmup.Std(), Timeout: r.scenario.Load[i].Timeout.Std(),
 		})
 	}
 	return reports.CheckBaseline(r.scenario.SLO, warmup)

@@ -40,6 +40,30 @@ func service(t *testing.T, handle http.HandlerFunc) (url string) {
 
 func fine(http.ResponseWriter, *http.Request) {}
 
+// A service that is ready and answers nothing else is bad from the start, and no
+// fault is to be blamed for it.
+func TestBaselineOfAServiceThatHangs(t *testing.T) {
+	dir := t.TempDir()
+	cmd, out := play(t, dir, "run", "-o", "r.json", write(t, dir, "hang.yaml", fmt.Sprintf(`
+name: hang
+target: {url: %q}
+ready: {path: /ready}
+warmup: 500ms
+load: [{name: main, closed: {concurrency: 3}, duration: 30s, timeout: 4s, requests: [{path: /hang}]}]
+probe: {off: true}
+chaos: [{name: nothing, exec: {run: ["true"]}, at: 2s}]
+slo: [availability >= 99%%]
+`, service(t, fine))))
+	_ = cmd.Wait() // its exit code is looked at
+	r := readReport(t, filepath.Join(dir, "r.json"))
+	if code := cmd.ProcessState.ExitCode(); code != 3 || r.Verdict != reports.Error || len(r.Faults) != 0 {
+		t.Errorf("exit code %d, verdict %s, faults %v:\n%s", code, r.Verdict, r.Faults, out)
+	}
+	if len(r.Reasons) != 1 || !strings.Contains(r.Reasons[0], "the baseline is already bad: 3 of 3 requests") {
+		t.Errorf("reasons %q", r.Reasons)
+	}
+}
+
 // A run that is aborted while its last requests are waited for is no longer than
 // its load, and the prober, which had ended with that, has missed nothing.
 func TestAbortWhileWaiting(t *testing.T) {
