@@ -12,7 +12,6 @@ import (
 // told them of a dependency, in figures and ports.
 type eventGroup struct {
 	first Event
-	kind  string // what they have in common
 	n     int
 
 	same    bool          // they differ in the worker or process alone
@@ -26,6 +25,7 @@ type figureRange struct{ least, most string }
 
 func groupEvents(events []Event) []*eventGroup {
 	var groups []*eventGroup
+	known := map[string]*eventGroup{}
 	for _, e := range events {
 		common := e.common()
 		parts, found := []string{common}, []string(nil)
@@ -33,16 +33,15 @@ func groupEvents(events []Event) []*eventGroup {
 			parts, found = aroundFigures(common)
 		}
 		kind := e.Source + ": " + strings.Join(parts, "#")
-		i := slices.IndexFunc(groups, func(g *eventGroup) bool { return g.kind == kind })
-		if i < 0 {
-			g := &eventGroup{first: e, kind: kind, same: true, parts: parts}
+		g := known[kind]
+		if g == nil {
+			g = &eventGroup{first: e, same: true, parts: parts}
 			for _, f := range found {
 				g.figures = append(g.figures, figureRange{f, f})
 			}
 			groups = append(groups, g)
-			i = len(groups) - 1
+			known[kind] = g
 		}
-		g := groups[i]
 		g.n++
 		g.same = g.same && common == g.first.common()
 		for k, f := range found {

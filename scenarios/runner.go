@@ -82,6 +82,7 @@ type run struct {
 	warnings []string
 	usages   []targets.Usage
 	happened []happening     // to dependencies, and what processes told
+	told     int             // events that processes told, those not kept too
 	passed   []reports.Proxy // what went through the proxies; nil before the end
 	blind    string          // why the prober ended before the load did; "" if it did not
 

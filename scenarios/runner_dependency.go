@@ -113,9 +113,18 @@ func (r *run) observeDependency(c backend.Change) {
 // hear is told of what a process of the target tells.
 func (r *run) hear(at clock.Time, e note.Event) { r.happens(happening{at, true, e}) }
 
+// maxTold bounds what is kept of what processes tell: one that tells of every
+// request must not grow the report, nor cost the generator its processor.
+const maxTold = 10_000
+
 func (r *run) happens(h happening) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if h.told {
+		if r.told++; r.told > maxTold {
+			return
+		}
+	}
 	r.happened = append(r.happened, h)
 }
 

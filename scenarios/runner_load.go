@@ -216,6 +216,14 @@ func (r *run) checkBaseline() error {
 	return reports.CheckBaseline(r.scenario.SLO, warmup)
 }
 
+// soFar is what was measured so far, without what nobody looks at before the end
+// and takes time: the projection, and redacting all events.
+func (r *run) soFar() reports.Run {
+	part := r.result(nil)
+	part.Rates, part.Events = nil, nil
+	return part
+}
+
 // tick looks at abort_if and shows the progress, once a second.
 func (r *run) tick(ctx context.Context, end context.CancelCauseFunc) {
 	length, _ := r.scenario.Duration()
@@ -228,8 +236,7 @@ func (r *run) tick(ctx context.Context, end context.CancelCauseFunc) {
 		case <-ticker.C:
 		}
 		now := clock.Now().Sub(r.epoch)
-		part := r.result(nil)
-		part.Rates = nil // nobody looks at a projection before the end
+		part := r.soFar()
 		part.Objectives = append(slices.Clone(part.Objectives), r.scenario.AbortIf...)
 		so := reports.Fold(part)
 		var rate float64

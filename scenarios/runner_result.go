@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/hachaos/hachaos/reports"
+	"github.com/hachaos/hachaos/reports/units"
 	"github.com/hachaos/hachaos/targets"
 )
 
@@ -73,6 +75,10 @@ func (r *run) result(failure error) reports.Run {
 		res.Probes = r.prober.Recordings(r.epoch.Add(res.Duration))
 	}
 	res.Ready, res.Events = r.history(res.Duration)
+	if rest := r.told - maxTold; rest > 0 {
+		res.Warnings = append(res.Warnings, fmt.Sprintf("processes told of %s events, of which the first %s are kept",
+			units.FormatCount(int64(r.told)), units.FormatCount(maxTold)))
+	}
 	return res
 }
 

@@ -3,11 +3,14 @@ package scenarios
 import (
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/hachaos/hachaos/loadgen"
 	"github.com/hachaos/hachaos/loadgen/clock"
+	"github.com/hachaos/hachaos/reports"
+	"github.com/hachaos/hachaos/targets/note"
 )
 
 func loaded(t *testing.T, text string) *Scenario {
@@ -73,3 +76,21 @@ func TestRunIsNoLongerThanItsLoad(t *testing.T) {
 	}
 }
 
+// What processes tell is kept within bounds, and the report says what is missing.
+func TestManyToldEvents(t *testing.T) {
+	r := underWay(t, 5*time.Second)
+	for i := range 2 * maxTold {
+		r.hear(clock.Now(), note.Event{Source: "app", What: fmt.Sprintf("order %d", i)})
+	}
+	r.happens(happening{at: clock.Now(), Event: note.Event{Source: "db", What: "primary down"}})
+	if n := len(r.soFar().Events); n != 0 {
+		t.Errorf("%d events are worked through every second", n)
+	}
+	so := reports.Fold(r.result(nil))
+	if n := len(so.Events); n != maxTold+1 || so.Events[n-1].What != "primary down" || so.Events[0].What != "order 0" {
+		t.Errorf("%d events", n)
+	}
+	if text := strings.Join(so.Warnings, "\n"); !strings.Contains(text, "processes told of 20,000 events, of which the first 10,000 are kept") {
+		t.Errorf("warnings %q", so.Warnings)
+	}
+}
