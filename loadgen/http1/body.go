@@ -111,10 +111,7 @@ func (r *Reader) nextChunk() error {
 		return err
 	}
 	size, _, _ := bytes.Cut(line, []byte{';'})
-	if len(size) == len(line) {
-		size = bytes.TrimRight(size, " \t")
-	}
-	n, ok := hexadecimal(size)
+	n, ok := hexadecimal(bytes.TrimRight(size, " \t")) // RFC 9112 §7.1.1 has white space there
 	if !ok || bytes.IndexByte(line, '\r') >= 0 {
 		return malformed("chunk size", line)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -44,6 +45,14 @@ func FuzzReader(f *testing.F) {
 			return
 		}
 		want, err := readByNetHTTP(in, method)
+		if err != nil && strings.Contains(err.Error(), "invalid byte in chunk length") {
+			// It refuses white space before a chunk's extension, which RFC 9112 §7.1.1 has.
+			in = blanks.ReplaceAll(in, []byte(";"))
+			if whole = read(NewReader("X-Worker"), bytes.NewReader(in), method); whole.err != nil {
+				return
+			}
+			want, err = readByNetHTTP(in, method)
+		}
 		if err != nil {
 			t.Fatalf("%q: read as %+v, but net/http says %v", in, whole, err)
 		}
@@ -56,6 +65,8 @@ func FuzzReader(f *testing.F) {
 		}
 	})
 }
+
+var blanks = regexp.MustCompile("[ \t]+;")
 
 func readByNetHTTP(in []byte, method string) (o outcome, err error) {
 	br := bufio.NewReader(bytes.NewReader(in))

@@ -85,6 +85,7 @@ var wellFormed = []struct {
 	{name: "not modified", in: "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\nx", want: Response{304, 1, 0, false}, rest: "x"},
 	{name: "interim", in: "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nContent-Length: 9\r\nLink: a\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 1\r\n\r\nx", want: Response{201, 1, 1, false}, body: "x"},
 	{name: "chunked", in: "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\nA;ext=1\r\n0123456789\r\n0\r\n\r\nrest", want: Response{200, 1, -1, false}, body: "hello0123456789", rest: "rest"},
+	{name: "white space before an extension", in: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5 ;ext\r\nhello\r\n1\t; a=b\r\nx\r\n0 ;\r\n\r\nrest", want: Response{200, 1, -1, false}, body: "hellox", rest: "rest"},
 	{name: "trailer", in: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1 \r\nx\r\n000\r\nA: b\r\nC: d\r\n\r\nrest", want: Response{200, 1, -1, false}, body: "x", rest: "rest"},
 	{name: "chunked and length", in: "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", want: Response{200, 1, -1, true}, body: "x"},
 	{name: "folded field nobody reads", in: "HTTP/1.1 200 OK\r\nX-Long: a\r\n b\r\nContent-Length: 0\r\n\r\n", want: Response{200, 1, 0, false}},
