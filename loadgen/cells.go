@@ -40,18 +40,18 @@ func (c *cells) put(start, finish int32, n cellCount) {
 	c.counts[key] = cellCount{sum.failed + n.failed, sum.retried + n.retried}
 }
 
-// sorted returns the cells by start, then finish.
+// sorted returns the cells by start, then finish, then grain.
 func (c *cells) sorted() []Cell {
 	list := make([]Cell, 0, len(c.counts))
 	for k, n := range c.counts {
-		list = append(list, Cell{Start: k.start, Finish: k.finish, Failed: n.failed, Retried: n.retried})
+		list = append(list, Cell{Start: k.start, Finish: k.finish, Failed: n.failed, Retried: n.retried, Grain: c.grain})
 	}
 	slices.SortFunc(list, compareCells)
 	return list
 }
 
 func compareCells(a, b Cell) int {
-	return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Finish, b.Finish))
+	return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Finish, b.Finish), cmp.Compare(a.Grain, b.Grain))
 }
 
 // mergeCells merges two sorted lists.

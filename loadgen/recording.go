@@ -41,7 +41,7 @@ type Recording struct {
 
 	BytesIn, BytesOut int64
 
-	Cells    []Cell   // failed (but by CauseGenerator) and retried requests, sorted by Start, then Finish
+	Cells    []Cell   // failed (but by CauseGenerator) and retried requests, sorted by Start, Finish, Grain
 	Goods    Goods    // good answers by when they finished
 	Timeline Timeline // for charts
 
@@ -50,9 +50,20 @@ type Recording struct {
 
 // Cell counts requests that started and finished in the same two cells of
 // CellWidth: Start 3 means that they started from 30 ms to 40 ms after t = 0.
+// Where there were too many, both stand for Grain cells, of which they name the
+// first.
 type Cell struct {
 	Start, Finish   int32
 	Failed, Retried int32
+	Grain           int32 // 0 is 1
+}
+
+// Began is the earliest moment at which its requests can have begun.
+func (c Cell) Began() time.Duration { return time.Duration(c.Start) * CellWidth }
+
+// Ended is the moment before which they had ended.
+func (c Cell) Ended() time.Duration {
+	return (time.Duration(c.Finish) + time.Duration(max(c.Grain, 1))) * CellWidth
 }
 
 // Timeline is a stream's course in buckets of Width, by the moment a request

@@ -179,12 +179,38 @@ func TestMemoryIsBounded(t *testing.T) {
 	var failed int64
 	for _, c := range rec.Cells {
 		failed += int64(c.Failed)
-		if c.Finish-c.Start < 90 || c.Finish-c.Start > 110 {
-			t.Fatalf("cell %+v of requests of 1 s", c)
+		if c.Finish-c.Start < 90 || c.Finish-c.Start > 110 || c.Grain != 10 || c.Ended()-c.Began() != time.Duration(c.Finish-c.Start+10)*CellWidth {
+			t.Fatalf("cell %+v of requests of 1 s, from %v to %v", c, c.Began(), c.Ended())
 		}
 	}
 	if failed != n {
 		t.Errorf("the cells hold %d of %d failures", failed, n)
+	}
+}
+
+// Each cell says how wide it is, also among others of other shards.
+func TestCellsKeepTheirGrain(t *testing.T) {
+	r := newRecorder(0, false, nil)
+	fine, coarse := newShard(0, false), newShard(0, false)
+	r.shards = []*shard{fine, coarse}
+	broken := outcome{start: clock.Time(5 * time.Second), done: clock.Time(5080 * time.Millisecond), cause: CauseReset}
+	fine.record(&broken)
+	for i := range int32(maxCells + 1) {
+		coarse.cells.add(1000+i, 1000+i, cellCount{failed: 1})
+	}
+	coarse.record(&broken)
+	got := r.recording().Cells[:2]
+	want := []Cell{{Start: 500, Finish: 500, Failed: 1, Grain: 10}, {Start: 500, Finish: 508, Failed: 1, Grain: 1}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("cells %+v, want %+v", got, want)
+	}
+	for i, ended := range []time.Duration{5100 * time.Millisecond, 5090 * time.Millisecond} {
+		if got[i].Began() != 5*time.Second || got[i].Ended() != ended {
+			t.Errorf("%+v is from %v to %v", got[i], got[i].Began(), got[i].Ended())
+		}
+	}
+	if merged := mergeCells(got[:1], []Cell{{Start: 500, Finish: 500, Failed: 2, Grain: 1}}); len(merged) != 2 {
+		t.Errorf("cells of two widths are one: %+v", merged)
 	}
 }
 

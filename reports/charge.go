@@ -19,7 +19,8 @@ type charge struct{ failed, retried int64 }
 // Requests are known to a cell ([loadgen.CellWidth]). A cell is read the widest
 // way: its requests began at the very start of their first cell and finished
 // just before the end of their last. So a request within 10 ms of a fault, or
-// of its recovery, is charged to it rather than left unexplained.
+// of its recovery, is charged to it rather than left unexplained; within more
+// where so many failed that cells are coarser ([loadgen.Cell.Grain]).
 func chargeFaults(run *Run, ws []window) (charged []charge, unexplained int64) {
 	charged = make([]charge, len(ws))
 	overBy := overBy(ws)
@@ -40,7 +41,5 @@ func chargeFaults(run *Run, ws []window) (charged []charge, unexplained int64) {
 
 // chargedWindow returns the index of the window that a cell belongs to, or -1.
 func chargedWindow(ws []window, overBy []time.Duration, c loadgen.Cell) int {
-	began := time.Duration(c.Start) * loadgen.CellWidth
-	finished := (time.Duration(c.Finish) + 1) * loadgen.CellWidth
-	return windowOf(ws, overBy, began, finished)
+	return windowOf(ws, overBy, c.Began(), c.Ended())
 }

@@ -129,6 +129,28 @@ func TestChargeCountsFailedAndRetriedOverStreams(t *testing.T) {
 	}
 }
 
+// A coarse cell is read as wide as it is.
+func TestChargeCoarseCells(t *testing.T) {
+	run := Run{
+		Duration: 10 * time.Second,
+		Probes:   []*loadgen.ProbeRecording{probesOf(".1000")},
+		Faults:   []chaos.Event{kill("a", 1, time.Second), kill("b", 1, 5050*msec)},
+	}
+	coarse := func(start, finish time.Duration) loadgen.Cell {
+		c := cell(start, finish, 1)
+		c.Grain = 10
+		return c
+	}
+	got := charges(run, coarse(5*time.Second, 5*time.Second), coarse(4900*msec, 4900*msec), coarse(900*msec, 5*time.Second))
+	if want := []string{"b#1", "", "b#1"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("charged to %q, want %q", got, want)
+	}
+	run.Loads = []*loadgen.Recording{stream("main", 10, coarse(5*time.Second, 5*time.Second))}
+	if p := Fold(run).Faults[1]; p.Before.Failed != 0 || p.After.Failed != 1 {
+		t.Errorf("before %+v, after %+v", p.Before, p.After)
+	}
+}
+
 // randomRun is a run of random faults, probes, workers and failures.
 func randomRun(rng *rand.Rand) Run {
 	moment := func() time.Duration { return time.Duration(rng.Int64N(int64(10 * time.Second))) }
@@ -160,6 +182,10 @@ func randomRun(rng *rand.Rand) Run {
 			start := moment()
 			c := cell(start, start+moment()/4, rng.Int32N(50))
 			c.Retried = rng.Int32N(50)
+			if rng.IntN(4) == 0 {
+				c.Grain = 10
+				c.Start, c.Finish = c.Start-c.Start%10, c.Finish-c.Finish%10
+			}
 			cells = append(cells, c)
 		}
 		rec := stream("s", rng.Int64N(1000), cells...)
@@ -193,7 +219,7 @@ func TestEveryFailureIsChargedOnce(t *testing.T) {
 		for _, rec := range run.Loads {
 			for _, c := range rec.Cells {
 				for j := len(ws) - 1; j >= 0; j-- {
-					began, finished := time.Duration(c.Start)*10*msec, time.Duration(c.Finish+1)*10*msec
+					began, finished := time.Duration(c.Start)*10*msec, time.Duration(c.Finish+max(c.Grain, 1))*10*msec
 					if ws[j].event.Start < finished && max(ws[j].over, ws[j].event.Start+ws[j].event.Took) > began {
 						plain += int64(c.Failed)
 						break

@@ -110,7 +110,7 @@ func requestLosses(run *Run, ws []window) losses {
 			if i := chargedWindow(ws, overBy, c); i >= 0 {
 				perWindow[i] += float64(c.Failed)
 			} else if c.Failed > 0 {
-				outside = append(outside, lost{time.Duration(c.Start) * loadgen.CellWidth, float64(c.Failed)})
+				outside = append(outside, lost{c.Began(), float64(c.Failed)})
 			}
 		}
 	}

@@ -3,8 +3,6 @@ package reports
 import (
 	"sort"
 	"time"
-
-	"github.com/hachaos/hachaos/loadgen"
 )
 
 // foldPhases counts the load before, during and after each fault, by the moment
@@ -13,9 +11,10 @@ import (
 // start or the end of the load. Where faults overlap, a phase has no length and no
 // requests.
 //
-// Good answers are known to a step of [loadgen.Goods], failures to a cell of
-// [loadgen.CellWidth]; one is put into the phase in which it ends, so that what
-// a fault broke in its first 10 ms counts as during it.
+// Good answers are known to a step of [loadgen.Goods], failures to a
+// [loadgen.Cell] and here to no less than such a step, so that both count alike;
+// one is put into the phase in which it ends, so that what a fault broke in its
+// first 10 ms counts as during it.
 func foldPhases(run *Run, ws []window, faults []Fault) {
 	if len(ws) == 0 {
 		return
@@ -46,7 +45,11 @@ func foldPhases(run *Run, ws []window, faults []Fault) {
 			at(time.Duration(i+1) * rec.Goods.Width).OK += int64(n)
 		}
 		for _, c := range rec.Cells {
-			at((time.Duration(c.Finish) + 1) * loadgen.CellWidth).Failed += int64(c.Failed)
+			ended := c.Ended()
+			if step := rec.Goods.Width; step > 0 {
+				ended = (ended + step - 1) / step * step
+			}
+			at(ended).Failed += int64(c.Failed)
 		}
 	}
 	for i := range phases {

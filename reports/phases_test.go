@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hachaos/hachaos/chaos"
 	"github.com/hachaos/hachaos/loadgen"
 )
 
@@ -59,5 +60,34 @@ func TestPhasesOverlap(t *testing.T) {
 	}
 	if p := r.Faults[1].After; p.OK != 0 || p.FromS != p.ToS {
 		t.Errorf("after 2: %+v", p)
+	}
+}
+
+// In a long run good answers are known to a wider step than failures: both count
+// in the phase in which such a step ends, and where none does nothing is known.
+func TestPhasesOfALongRun(t *testing.T) {
+	run := crashRun()
+	run.Duration, run.Faults = 30*time.Minute, []chaos.Event{kill("crash", 1, 100*time.Second)}
+	run.Probes = []*loadgen.ProbeRecording{probesOf(".180000")}
+	for _, c := range []struct {
+		recovered     time.Duration
+		during, after Phase
+	}{
+		{100030 * msec, Phase{OK: 0, Failed: 0}, Phase{OK: 42500 * 4, Failed: 1}},
+		{100040 * msec, Phase{OK: 4, Failed: 1, Availability: known(0.8)}, Phase{OK: 42499 * 4}},
+	} {
+		run.Ready = []ReadyCount{{0, 4}, {100001 * msec, 3}, {c.recovered, 4}}
+		run.Loads = []*loadgen.Recording{stream("main", 180_000, cell(100010*msec, 100010*msec, 1))}
+		run.Loads[0].Goods = loadgen.Goods{Width: 40 * msec, N: make([]uint32, 45_000)}
+		for i := range run.Loads[0].Goods.N {
+			run.Loads[0].Goods.N[i] = 4
+		}
+		f := &Fold(run).Faults[0]
+		if d := f.During; d.OK != c.during.OK || d.Failed != c.during.Failed || (d.Availability == nil) != (c.during.Availability == nil) {
+			t.Errorf("recovered at %v: during %+v, want %+v", c.recovered, d, c.during)
+		}
+		if a := f.After; a.OK != c.after.OK || a.Failed != c.after.Failed {
+			t.Errorf("recovered at %v: after %+v, want %+v", c.recovered, a, c.after)
+		}
 	}
 }
