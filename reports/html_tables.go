@@ -69,8 +69,8 @@ func faultTable(r *Report) htmlTable {
 	}
 	t := newHTMLTable("Faults", "lntnnl", []string{"Fault", "At", "What", "Lost", "Retried", "Recovery"}, rows)
 	t.More = leftOut(len(r.Faults)-len(shown), "fault")
-	if n := r.UnexplainedRequests; n > 0 && len(r.Faults) > 0 {
-		t.More = countOf(n, "failed request") + verb(n, " is", " are") + " explained by no fault. " + t.More
+	if s := unexplainedText(r); s != "" {
+		t.More = s + ". " + t.More
 	}
 	return t
 }

@@ -173,6 +173,9 @@ func junitFaults(r *Report) string {
 		}
 		lines = append(lines, line)
 	}
+	if s := unexplainedText(r); s != "" {
+		lines = append(lines, s)
+	}
 	for _, o := range r.Availability.Outages {
 		lines = append(lines, at(o.StartS)+"  "+outageWords(o))
 	}

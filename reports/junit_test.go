@@ -4,7 +4,10 @@ import (
 	"encoding/xml"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
+
+	"github.com/hachaos/hachaos/loadgen"
 )
 
 func junitOf(t *testing.T, doc Document) junitSuites {
@@ -63,5 +66,25 @@ func TestJUnitEscapes(t *testing.T) {
 	}
 	if strings.Contains(text, "<script") {
 		t.Error("a text became an element")
+	}
+}
+
+// Whoever reads that none of the faults lost a request is told of those that did
+// fail, in every format that is read.
+func TestUnexplainedIsTold(t *testing.T) {
+	run := crashRun()
+	run.Loads = []*loadgen.Recording{stream("main", 1000, cell(9*time.Second, 9*time.Second, 4))}
+	r := Fold(run)
+	const said = "4 failed requests are explained by no fault"
+	for _, format := range []string{"txt", "html", "markdown", "junit"} {
+		if text := rendered(t, format, r); !strings.Contains(text, said) {
+			t.Errorf("%s does not say it:\n%s", format, text)
+		}
+	}
+	run.Faults = nil
+	for _, format := range []string{"txt", "html", "markdown", "junit"} {
+		if text := rendered(t, format, Fold(run)); strings.Contains(text, "by no fault") {
+			t.Errorf("%s speaks of faults where there is none", format)
+		}
 	}
 }

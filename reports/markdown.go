@@ -169,6 +169,9 @@ func (m *markdown) faults(r *Report) {
 	if rest := len(r.Faults) - len(shown); rest > 0 {
 		m.linef("… and %s more, all of them in the JSON report.\n", countOf(int64(rest), "fault"))
 	}
+	if s := unexplainedText(r); s != "" {
+		m.linef("%s.\n", s)
+	}
 }
 
 func mdVerdict(v Verdict) string {

@@ -37,14 +37,24 @@ func (t *text) availability(r *Report) {
 	if n := resent(r); n > 0 {
 		t.block("", " ", "the proxy sent "+countOf(n, "request")+" to another worker when "+verb(n, "its own", "their own")+" failed (warm-up included)")
 	}
-	if n := r.UnexplainedRequests; n > 0 && len(r.Faults) > 0 {
-		t.block("", " ", countOf(n, "failed request")+verb(n, " is", " are")+" explained by no fault")
+	if s := unexplainedText(r); s != "" {
+		t.block("", " ", s)
 	}
 	if r.Verdict != Pass {
 		for _, example := range firstFailures(r) {
 			t.block("", " ", example)
 		}
 	}
+}
+
+// unexplainedText says how many requests are lost at none of the faults; "" if
+// none is, or there was no fault.
+func unexplainedText(r *Report) string {
+	n := r.UnexplainedRequests
+	if n <= 0 || len(r.Faults) == 0 {
+		return ""
+	}
+	return countOf(n, "failed request") + verb(n, " is", " are") + " explained by no fault"
 }
 
 // resent counts how often a proxy tried another worker.
