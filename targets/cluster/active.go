@@ -41,13 +41,13 @@ type followed struct {
 func (s *standbyProcess) newActive() (*active, error) {
 	a := &active{page: s.estate.page, exec: len(s.Config.Exec) > 0, known: map[*page.Entry]*followed{}}
 	if s.Config.Dispatch == "handoff" {
-		h, err := newHandoff(s.estate.ln, s.Config, s.Second, s.log)
+		h, err := newHandoff(s.estate.ln, s.Config, s.Second, s.estate.page.Desk(), s.log)
 		if err != nil {
 			return nil, err
 		}
 		a.dispatch, a.greet = h, s.introduce
 	} else {
-		p, err := newProxy(s.estate.ln, s.Config, &s.estate.secrets, s.estate.page.Requests(0), s.Seed, s.log)
+		p, err := newProxy(s.estate.ln, s.Config, &s.estate.secrets, s.estate.page.Requests(0), s.estate.page.Desk(), s.Seed, s.log)
 		if err != nil {
 			return nil, err
 		}

@@ -5,6 +5,7 @@ package cluster
 import (
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -48,6 +49,7 @@ func look(fd int) sight {
 type aside struct {
 	speak   func(*client) // takes one that has something to read
 	timeout time.Duration // how long it may stay silent
+	held    *atomic.Int64 // how many there are
 	wg      sync.WaitGroup
 
 	mu     sync.Mutex
@@ -55,8 +57,8 @@ type aside struct {
 	closed bool
 }
 
-func newAside(speak func(*client)) *aside {
-	return &aside{speak: speak, timeout: headerTimeout, files: map[*os.File]struct{}{}}
+func newAside(held *atomic.Int64, speak func(*client)) *aside {
+	return &aside{speak: speak, timeout: headerTimeout, held: held, files: map[*os.File]struct{}{}}
 }
 
 // add owns fd.
@@ -69,6 +71,7 @@ func (a *aside) add(fd int) {
 	}
 	f := os.NewFile(uintptr(fd), "tcp")
 	a.files[f] = struct{}{}
+	a.held.Add(1)
 	a.wg.Go(func() { a.wait(f, fd) })
 }
 
@@ -83,7 +86,10 @@ func (a *aside) wait(f *os.File, fd int) {
 	}
 	a.mu.Lock()
 	_, ours := a.files[f] // else fd may be another connection's by now
-	delete(a.files, f)
+	if ours {
+		delete(a.files, f)
+		a.held.Add(-1)
+	}
 	a.mu.Unlock()
 	if ours && saw == readable {
 		a.speak(&client{fd: fd, file: f})
@@ -118,6 +124,7 @@ func (a *aside) end(do func(*os.File)) {
 	for f := range a.files {
 		do(f)
 		f.Close()
+		a.held.Add(-1)
 	}
 	clear(a.files)
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -22,7 +23,7 @@ func TestAsideSurrendersWhatSpeaksMeanwhile(t *testing.T) {
 	if err := unix.SetNonblock(here, true); err != nil {
 		t.Fatal(err)
 	}
-	a := newAside(func(c *client) {
+	a := newAside(new(atomic.Int64), func(c *client) {
 		t.Error("it speaks here too")
 		c.close()
 	})

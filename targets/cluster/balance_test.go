@@ -85,7 +85,7 @@ func heldOf(t *testing.T, algorithm string, stuck int, weights []int, n int) int
 func TestSlowWorkerIsTriedAgain(t *testing.T) {
 	conf := Config{Dispatch: "proxy", Workers: 2, Balance: "least-response-time"}
 	conf.SetDefaults()
-	p, err := newPool(conf, 1, slog.New(slog.DiscardHandler))
+	p, err := newPool(conf, page.NewDesk(), 1, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,10 +34,11 @@ const reclaimAfter = 100 * time.Millisecond
 type handoff struct {
 	ln       *os.File      // nil: connections arrive otherwise
 	threads  int64         // of each worker
-	room     int           // how many connections may wait
+	room     int           // how many connections may wait, with any master
 	patience time.Duration // how long they may
 	reject   bool          // what waits when the cluster stops
 	log      *slog.Logger
+	desk     *page.Desk
 	wg       sync.WaitGroup
 	stop     chan struct{} // ends reclaim
 	swept    chan struct{} // closed when nothing more is accepted
@@ -74,28 +75,29 @@ func (c *client) close() {
 
 // newHandoff owns ln. Of two masters that hand over to the same workers one is the
 // second, and so is every other one that comes after another.
-func newHandoff(ln *net.TCPListener, c Config, second bool, log *slog.Logger) (*handoff, error) {
+func newHandoff(ln *net.TCPListener, c Config, second bool, desk *page.Desk, log *slog.Logger) (*handoff, error) {
 	fd, err := detach(ln)
 	if err != nil {
 		return nil, err
 	}
-	h := makeHandoff(c, second, log)
+	h := makeHandoff(c, second, desk, log)
 	h.ln, h.swept = os.NewFile(uintptr(fd), "listener"), make(chan struct{})
 	return h, nil
 }
 
 // makeHandoff returns one without a listener.
-func makeHandoff(c Config, second bool, log *slog.Logger) *handoff {
+func makeHandoff(c Config, second bool, desk *page.Desk, log *slog.Logger) *handoff {
 	h := &handoff{
 		threads: int64(c.Threads), room: c.Queue.Size, patience: c.Queue.Timeout.Std(),
-		reject: c.Drain.Mode == "reject", log: log, stop: make(chan struct{}),
+		reject: c.Drain.Mode == "reject", log: log, desk: desk, stop: make(chan struct{}),
+		queue: fifo{held: desk.Mine(page.Waiting)}, refuse: refusal{counts: &desk.Refused},
 	}
 	// Another master may have offered under a number, and died.
 	h.number = uint64(clock.Now()) &^ page.SecondOffer
 	if second {
 		h.number |= page.SecondOffer
 	}
-	h.silent = newAside(h.add)
+	h.silent = newAside(desk.Mine(page.Conns), h.add)
 	return h
 }
 
@@ -125,7 +127,7 @@ func (h *handoff) add(c *client) {
 	switch {
 	case h.closed:
 		c.close()
-	case h.queue.len() >= h.room:
+	case h.desk.Exceeds(page.Waiting, int64(h.room)-1):
 		h.refuse.answer(c, tooMany)
 	default:
 		c.came = clock.Now()
@@ -313,12 +315,8 @@ func (h *handoff) desert(int) {}
 func (h *handoff) vacate(int) {}
 func (h *handoff) spare(int)  {}
 
-// queued is how many connections wait for a worker.
-func (h *handoff) queued() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.queue.len()
-}
+// queued is how many connections wait for a worker, with any master.
+func (h *handoff) queued() int { return int(h.desk.All(page.Waiting)) }
 
 // drain closes the listener, and returns when all that had come by then was
 // taken by workers, or ctx ends.

@@ -31,6 +31,7 @@ const (
 // ports of their own.
 type proxy struct {
 	config  Config
+	desk    *page.Desk
 	ln      *sweptListener
 	server  *http.Server
 	pool    *pool
@@ -48,8 +49,9 @@ type proxy struct {
 	silent  sync.Map    // connections that have said nothing yet
 }
 
-// newProxy owns ln, counts requests in counts, and completes the secrets.
-func newProxy(ln *net.TCPListener, c Config, made *secrets, counts *page.Requests, seed uint64, log *slog.Logger) (*proxy, error) {
+// newProxy owns ln, counts requests in counts and the rest at the desk, and
+// completes the secrets.
+func newProxy(ln *net.TCPListener, c Config, made *secrets, counts *page.Requests, desk *page.Desk, seed uint64, log *slog.Logger) (*proxy, error) {
 	var secure *tls.Config
 	err := made.complete(c, ln.Addr().(*net.TCPAddr).IP.String())
 	if err == nil {
@@ -59,13 +61,19 @@ func newProxy(ln *net.TCPListener, c Config, made *secrets, counts *page.Request
 		ln.Close()
 		return nil, err
 	}
-	pool, err := newPool(c, seed, log)
+	pool, err := newPool(c, desk, seed, log)
 	if err != nil {
 		ln.Close()
 		return nil, err
 	}
-	p := &proxy{config: c, ln: &sweptListener{TCPListener: ln}, pool: pool, secure: secure, sticky: newSticky(c, made), rate: newLimiter(float64(c.Limits.Rate))}
-	p.ln.most, p.ln.tooMany = int64(c.Limits.Connections), p.turnAway
+	p := &proxy{
+		config: c, desk: desk, pool: pool, secure: secure, sticky: newSticky(c, made), turned: refusal{counts: &desk.Refused},
+		ln:   &sweptListener{TCPListener: ln, open: desk.Mine(page.Conns)},
+		rate: newLimiter(float64(c.Limits.Rate), &desk.Due),
+	}
+	if most := int64(c.Limits.Connections); most > 0 {
+		p.ln.full, p.ln.tooMany = func() bool { return desk.Exceeds(page.Conns, most) }, p.turnAway
+	}
 	ctx, abort := context.WithCancel(context.Background())
 	p.abort = abort
 	errorLog := slog.NewLogLogger(log.Handler(), slog.LevelDebug)

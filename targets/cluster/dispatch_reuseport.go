@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hachaos/hachaos/loadgen/clock"
+	"github.com/hachaos/hachaos/targets/page"
 	"golang.org/x/sys/unix"
 )
 
@@ -63,7 +64,7 @@ type slotListener struct {
 // a stranger's too.
 func newReuseport(e *estate, slots int, c Config, log *slog.Logger) (*reuseport, error) {
 	r := &reuseport{
-		address: e.address, heir: makeHandoff(c, e.second, log), foreign: len(c.Exec) > 0, log: log, stop: make(chan struct{}),
+		address: e.address, heir: makeHandoff(c, e.second, page.NewDesk(), log), foreign: len(c.Exec) > 0, log: log, stop: make(chan struct{}),
 		patience: halfOpen + c.KillTimeout.Std() + killSlack,
 	}
 	if r.foreign {

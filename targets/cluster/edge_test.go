@@ -182,7 +182,7 @@ func TestStickyByAddress(t *testing.T) {
 }
 
 func TestRateIsLimited(t *testing.T) {
-	l := newLimiter(100)
+	l := newLimiter(100, new(atomic.Int64))
 	now := clock.Time(time.Hour)
 	n := 0
 	for range 100 {
@@ -200,10 +200,10 @@ func TestRateIsLimited(t *testing.T) {
 	if _, ok := l.admit(now.Add(wait)); !ok {
 		t.Error("after its wait it is refused")
 	}
-	if _, ok := newLimiter(0).admit(now); !ok {
+	if _, ok := newLimiter(0, nil).admit(now); !ok {
 		t.Error("without a limit it is refused")
 	}
-	slow := newLimiter(0.1)
+	slow := newLimiter(0.1, new(atomic.Int64))
 	if _, ok := slow.admit(now); !ok {
 		t.Error("the first request of a slow rate is refused")
 	}

@@ -2,7 +2,9 @@
 
 package cluster
 
-// figures are what a dispatcher counts.
+import "github.com/hachaos/hachaos/targets/page"
+
+// figures are what the dispatchers of all masters count.
 type figures struct {
 	conns    int64            // open to clients, and not with a worker
 	inFlight int64            // requests that a proxy works on
@@ -16,7 +18,7 @@ type workerFigures struct {
 	slot     int
 	requests int64 // sent to it, those that failed included
 	failures int64
-	healthy  bool // it is there and may be chosen
+	healthy  bool // it is there and this master may choose it
 }
 
 // counting is a dispatcher that counts.
@@ -24,21 +26,18 @@ type counting interface{ figures() figures }
 
 // figures implements counting.
 func (h *handoff) figures() figures {
-	f := figures{refused: h.refuse.figures(tooMany, tooLate, stops)}
-	h.mu.Lock()
-	f.conns = int64(h.queue.len())
-	h.mu.Unlock()
-	h.silent.mu.Lock()
-	f.conns += int64(len(h.silent.files))
-	h.silent.mu.Unlock()
-	return f
+	return figures{
+		conns:   h.desk.All(page.Waiting) + h.desk.All(page.Conns),
+		refused: h.refuse.figures(tooMany, tooLate, stops),
+	}
 }
 
 // figures implements counting.
 func (p *proxy) figures() figures {
-	f := figures{conns: p.ln.open.Load(), refused: p.turned.figures(tooManyConnections, tooFast)}
-	f.workers, f.inFlight, f.retries = p.pool.figures()
-	return f
+	return figures{
+		conns: p.desk.All(page.Conns), inFlight: p.desk.All(page.Passing), retries: p.desk.Again.Load(),
+		refused: p.turned.figures(tooManyConnections, tooFast), workers: p.pool.figures(),
+	}
 }
 
 // figures are how often a connection or request was refused for these reasons.

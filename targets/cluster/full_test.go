@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hachaos/hachaos/reports/units"
+	"github.com/hachaos/hachaos/targets/page"
 	"github.com/hachaos/hachaos/targets/proc"
 )
 
@@ -157,7 +158,7 @@ func TestMasterReplacesAStandbyThatDoesNotListen(t *testing.T) {
 	}
 	t.Cleanup(p.Kill)
 	m := &master{
-		Options: Options{Log: testLog()}, dispatch: makeHandoff(config(1, "handoff", 0), false, testLog()),
+		Options: Options{Log: testLog()}, dispatch: makeHandoff(config(1, "handoff", 0), false, page.NewDesk(), testLog()),
 		posts: make(chan func()), done: make(chan struct{}), alone: make(chan struct{}),
 	}
 	m.wg.Go(func() {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +33,12 @@ type bench struct {
 // newBench returns a handoff whose kernel does not wait for something to read.
 func newBench(t *testing.T) *bench {
 	t.Helper()
+	return newBenchAt(t, page.NewDesk(), Config{})
+}
+
+// newBenchAt is newBench for a handoff that may not be the only one.
+func newBenchAt(t *testing.T, desk *page.Desk, c Config) *bench {
+	t.Helper()
 	p, err := page.Create(filepath.Join(t.TempDir(), "page"))
 	if err != nil {
 		t.Fatal(err)
@@ -42,9 +49,8 @@ func newBench(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	address := ln.Addr().String()
-	c := Config{}
 	c.SetDefaults()
-	h, err := newHandoff(ln, c, false, slog.New(slog.DiscardHandler))
+	h, err := newHandoff(ln, c, false, desk, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,7 +290,7 @@ func TestSilentClientsWaitAside(t *testing.T) {
 }
 
 func TestSilenceHasAnEnd(t *testing.T) {
-	a := newAside(func(c *client) { c.close() })
+	a := newAside(new(atomic.Int64), func(c *client) { c.close() })
 	a.timeout = time.Millisecond
 	defer a.close()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)

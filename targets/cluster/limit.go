@@ -17,15 +17,16 @@ const burst = 100 * time.Millisecond
 // come earlier than that by the burst. The nil limiter admits everything.
 type limiter struct {
 	every time.Duration
-	tat   atomic.Int64 // clock.Time
+	tat   *atomic.Int64 // clock.Time; that of all masters
 }
 
-// newLimiter admits so many requests a second; 0 is no limit.
-func newLimiter(perSecond float64) *limiter {
+// newLimiter admits so many requests a second, together with all others that have
+// tat; 0 is no limit.
+func newLimiter(perSecond float64, tat *atomic.Int64) *limiter {
 	if perSecond <= 0 {
 		return nil
 	}
-	return &limiter{every: time.Duration(float64(time.Second) / perSecond)}
+	return &limiter{every: time.Duration(float64(time.Second) / perSecond), tat: tat}
 }
 
 // admit tells whether a request may pass now, or else in how long one may.

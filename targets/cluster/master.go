@@ -215,13 +215,13 @@ func newMaster(o Options, e *estate, slots int) (m *master, err error) {
 	case e.begun != nil:
 		m.dispatch = e.begun
 	case o.Config.Dispatch == "proxy":
-		m.dispatch, err = newProxy(e.ln, o.Config, &e.secrets, m.page.Requests(0), o.Seed, o.Log)
+		m.dispatch, err = newProxy(e.ln, o.Config, &e.secrets, m.page.Requests(0), m.page.Desk(), o.Seed, o.Log)
 	case o.Config.Dispatch == "shared":
 		m.dispatch, err = newShared(e.ln, e.inherited)
 	case o.Config.Dispatch == "reuseport":
 		m.dispatch, err = newReuseport(e, slots, o.Config, o.Log)
 	default:
-		m.dispatch, err = newHandoff(e.ln, o.Config, e.second, o.Log)
+		m.dispatch, err = newHandoff(e.ln, o.Config, e.second, m.page.Desk(), o.Log)
 	}
 	if err != nil {
 		e.close()

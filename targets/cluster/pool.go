@@ -15,6 +15,7 @@ import (
 
 	"github.com/hachaos/hachaos/loadgen/clock"
 	"github.com/hachaos/hachaos/targets/cluster/balance"
+	"github.com/hachaos/hachaos/targets/page"
 )
 
 // errNobody says that there is no worker to ask.
@@ -29,6 +30,7 @@ const keepIdleFor = time.Minute
 // pool is the workers that requests can be sent to.
 type pool struct {
 	config Config
+	desk   *page.Desk
 	log    *slog.Logger
 	wg     sync.WaitGroup
 
@@ -36,9 +38,7 @@ type pool struct {
 	picker     balance.Picker
 	upstreams  []*upstream // by slot; in a reload a slot may have two
 	candidates []balance.Candidate
-	chosen     []*upstream            // of candidates
-	counts     map[int]*workerFigures // by slot
-	retries    int64
+	chosen     []*upstream // of candidates
 }
 
 // upstream is one worker before which the proxy stands. What follows member
@@ -75,13 +75,13 @@ func (u *upstream) closeIdle() {
 // usable tells whether a worker may be chosen without need.
 func (u *upstream) usable(now clock.Time) bool { return now >= u.until && !u.down }
 
-func newPool(c Config, seed uint64, log *slog.Logger) (*pool, error) {
+func newPool(c Config, desk *page.Desk, seed uint64, log *slog.Logger) (*pool, error) {
 	algorithm := c.Balance
 	if c.Sticky != nil && c.Sticky.By == "ip" {
 		algorithm = "ip-hash"
 	}
 	picker, err := balance.New(algorithm, seed)
-	return &pool{config: c, log: log, picker: picker, counts: map[int]*workerFigures{}}, err
+	return &pool{config: c, desk: desk, log: log, picker: picker}, err
 }
 
 func (p *pool) join(m *member) {
@@ -153,9 +153,10 @@ func (p *pool) pick(key string, wanted int, tried []*upstream, failed *upstream)
 		if u := p.among(use, key, now); u != nil {
 			u.inFlight++
 			u.member.took(1)
-			p.of(u).requests++
+			p.desk.Mine(page.Passing).Add(1)
+			p.desk.Sent(u.member.slot).Requests.Add(1)
 			if failed != nil {
-				p.retries++
+				p.desk.Again.Add(1)
 				failed.member.entry.Resent.Add(1)
 			}
 			return u, nil
@@ -189,34 +190,27 @@ func (p *pool) among(use func(*upstream) bool, key string, now clock.Time) *upst
 	return p.chosen[p.picker.Pick(p.candidates, key)]
 }
 
-// of is what is counted of a worker's slot.
-func (p *pool) of(u *upstream) *workerFigures {
-	slot := u.member.slot
-	if p.counts[slot] == nil {
-		p.counts[slot] = &workerFigures{slot: slot}
-	}
-	return p.counts[slot]
-}
-
-// figures tells what was counted of each slot.
-func (p *pool) figures() (workers []workerFigures, inFlight, retries int64) {
+// figures tells what was counted of each slot, in order.
+func (p *pool) figures() []workerFigures {
 	now := clock.Now()
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	usable := map[int]bool{}
+	p.mu.Lock()
 	for _, u := range p.upstreams {
-		p.of(u)
-		inFlight += int64(u.inFlight)
 		usable[u.member.slot] = usable[u.member.slot] || u.usable(now)
 	}
-	workers = []workerFigures{}
-	for slot, w := range p.counts {
-		f := *w
-		f.healthy = usable[slot]
-		workers = append(workers, f)
+	p.mu.Unlock()
+	for _, slot := range p.desk.Slots() {
+		if _, there := usable[slot]; !there {
+			usable[slot] = false
+		}
+	}
+	workers := []workerFigures{}
+	for slot, healthy := range usable {
+		sent := p.desk.Sent(slot)
+		workers = append(workers, workerFigures{slot, sent.Requests.Load(), sent.Failures.Load(), healthy})
 	}
 	slices.SortFunc(workers, func(a, b workerFigures) int { return a.slot - b.slot })
-	return workers, inFlight, p.retries
+	return workers
 }
 
 // answered notes when a worker answered.
@@ -235,7 +229,7 @@ func (p *pool) failed(u *upstream) {
 	if now.Sub(u.failedAt) > window {
 		u.fails, u.failedAt = 0, now
 	}
-	p.of(u).failures++
+	p.desk.Sent(u.member.slot).Failures.Add(1)
 	if u.fails++; u.fails >= p.config.Passive.MaxFails {
 		u.fails, u.until = 0, now.Add(window)
 	}
@@ -246,6 +240,7 @@ func (p *pool) release(u *upstream) {
 	p.mu.Lock()
 	u.inFlight--
 	u.member.took(-1)
+	p.desk.Mine(page.Passing).Add(-1)
 	last := u.leaving && u.inFlight == 0
 	p.mu.Unlock()
 	if last {

@@ -36,6 +36,12 @@ type front struct {
 
 func newFront(t *testing.T, c Config, servers ...http.HandlerFunc) *front {
 	t.Helper()
+	return newFrontAt(t, page.NewDesk(), c, servers...)
+}
+
+// newFrontAt is newFront for a proxy that may not be the only one.
+func newFrontAt(t *testing.T, desk *page.Desk, c Config, servers ...http.HandlerFunc) *front {
+	t.Helper()
 	// A busy machine must not look like a worker that cannot be reached.
 	c.Timeouts.Connect = cmp.Or(c.Timeouts.Connect, units.Duration(patience))
 	c.Timeouts.Answer = cmp.Or(c.Timeouts.Answer, units.Duration(patience))
@@ -45,7 +51,7 @@ func newFront(t *testing.T, c Config, servers ...http.HandlerFunc) *front {
 		t.Fatal(err)
 	}
 	f := &front{t: t, address: ln.Addr().String()}
-	if f.proxy, err = newProxy(ln, c, new(secrets), counts(t), 1, slog.New(slog.DiscardHandler)); err != nil {
+	if f.proxy, err = newProxy(ln, c, new(secrets), counts(t), desk, 1, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	for i, handler := range servers {

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hachaos/hachaos/targets/page"
 	"golang.org/x/sys/unix"
 )
 
@@ -31,7 +32,7 @@ const (
 	stops              // the cluster stops, and rejects what comes
 	tooManyConnections
 	tooFast // more requests than the rate that is allowed
-	reasons
+	reasons // at most page.MaxReasons
 )
 
 var whyNames = [reasons]string{"queue full", "queue timeout", "draining", "connections", "rate"}
@@ -39,7 +40,7 @@ var whyNames = [reasons]string{"queue full", "queue timeout", "draining", "conne
 // refusal answers connections for which there is no room.
 type refusal struct {
 	wg     sync.WaitGroup
-	counts [reasons]atomic.Int64
+	counts *[page.MaxReasons]atomic.Int64 // of all masters
 
 	mu     sync.Mutex
 	open   map[lingerer]struct{}

@@ -56,7 +56,7 @@ func TestSlowUploadIsNotTheWorkersFault(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				conf := Config{Workers: 1, Dispatch: "proxy"}
 				conf.SetDefaults()
-				p, err := newPool(conf, 1, slog.New(slog.DiscardHandler))
+				p, err := newPool(conf, page.NewDesk(), 1, slog.New(slog.DiscardHandler))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -23,8 +23,8 @@ const (
 // sweptListener is a listener that is closed once its queue is empty.
 type sweptListener struct {
 	*net.TCPListener
-	open    atomic.Int64 // connections that were accepted and not closed
-	most    int64        // that may be open; 0: no limit
+	open    *atomic.Int64 // counts connections that were accepted and not closed; nil: nobody wants to know
+	full    func() bool   // whether more are open than may be; nil: never
 	tooMany func(*net.TCPConn)
 	until   atomic.Int64 // [clock.Time] after which nothing more is accepted; 0: it is open
 }
@@ -40,13 +40,26 @@ func (l *sweptListener) Accept() (net.Conn, error) {
 			return nil, net.ErrClosed
 		case err != nil:
 			return nil, err
-		case l.most > 0 && l.open.Load() >= l.most:
-			l.tooMany(c)
-		default:
-			l.open.Add(1)
+		case l.admit():
 			return &sweptConn{TCPConn: c, ln: l}, nil
+		default:
+			l.tooMany(c)
 		}
 	}
+}
+
+// admit counts one more connection if there is room. It is counted before that is
+// looked at: two masters that look at the same time find too many, never too few.
+func (l *sweptListener) admit() bool {
+	if l.open == nil {
+		return true
+	}
+	l.open.Add(1)
+	if l.full != nil && l.full() {
+		l.open.Add(-1)
+		return false
+	}
+	return true
 }
 
 // more lets what waits be accepted although the time is up: on a busy machine
@@ -76,7 +89,7 @@ func (c *sweptConn) Pending() bool {
 
 // Close implements [net.Conn].
 func (c *sweptConn) Close() error {
-	if !c.closed.Swap(true) {
+	if !c.closed.Swap(true) && c.ln.open != nil {
 		c.ln.open.Add(-1)
 	}
 	return c.TCPConn.Close()

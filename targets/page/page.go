@@ -59,19 +59,27 @@ type Entry struct {
 
 var _ [entrySize]byte = [unsafe.Sizeof(Entry{})]byte{}
 
-// size of the file, in bytes. Most of it is never written, and takes no room.
-const size = capacity*entrySize + shards*int(unsafe.Sizeof(Requests{})) + seats*int(unsafe.Sizeof(seat{}))
+// layout is what the file is as memory. Most of it is never written, and takes no
+// room.
+type layout struct {
+	entries  [capacity]Entry
+	requests [shards]Requests
+	seats    [seats]seat
+	desks    [seats]holdings
+	ledger   Ledger
+}
+
+// size of the file, in bytes.
+const size = int(unsafe.Sizeof(layout{}))
 
 // Page is a mapped page.
 type Page struct {
-	file     *os.File
-	memory   []byte
-	entries  []Entry
-	requests []Requests
-	seats    []seat
-	sit      sync.Once
-	seat     int // this process's; -1: there was none
-	next     int
+	*layout
+	file   *os.File
+	memory []byte
+	once   sync.Once
+	seat   int // this process's; -1: there was none
+	next   int
 }
 
 // Process is what is known of one process.
@@ -139,10 +147,7 @@ func Map(f *os.File) (*Page, error) {
 		f.Close()
 		return nil, fmt.Errorf("map the page of counters: %w", err)
 	}
-	entries := unsafe.Slice((*Entry)(unsafe.Pointer(unsafe.SliceData(memory))), capacity)
-	requests := unsafe.Slice((*Requests)(unsafe.Pointer(&memory[capacity*entrySize])), shards)
-	taken := unsafe.Slice((*seat)(unsafe.Pointer(&memory[size-seats*int(unsafe.Sizeof(seat{}))])), seats)
-	return &Page{file: f, memory: memory, entries: entries, requests: requests, seats: taken}, nil
+	return &Page{file: f, memory: memory, layout: (*layout)(unsafe.Pointer(unsafe.SliceData(memory)))}, nil
 }
 
 // File is the page's file, to be inherited by a process that maps it.
@@ -229,7 +234,7 @@ func (p *Page) Processes() []Process {
 	lives := remembered()
 	for i := range p.entries {
 		if e := &p.entries[i]; e.pid.Load() != 0 {
-			all = append(all, e.process(e.inFlight(lives, p.seats)))
+			all = append(all, e.process(e.inFlight(lives, &p.seats)))
 		}
 	}
 	slices.SortStableFunc(all, func(a, b Process) int { return cmp.Compare(a.Started, b.Started) })

@@ -7,7 +7,8 @@ import (
 	"github.com/hachaos/hachaos/targets/proc"
 )
 
-// seats is how many processes can count beside others at a time.
+// seats is how many processes can count beside others, or at a desk that others
+// see, at a time.
 const seats = 16
 
 // seat says whose one of the counters is that each entry has for others.
@@ -26,11 +27,17 @@ func (s *seat) lives() bool {
 // that counts none itself. They are left out of account once this process has
 // ended, however it did.
 func (p *Page) Beside(e *Entry) *atomic.Int64 {
-	p.sit.Do(func() { p.seat = p.takeSeat() })
-	if p.seat < 0 {
+	seat := p.sit()
+	if seat < 0 {
 		return &e.InFlight
 	}
-	return &e.beside[p.seat]
+	return &e.beside[seat]
+}
+
+// sit returns the index of this process's seat; -1 if there was none for it.
+func (p *Page) sit() int {
+	p.once.Do(func() { p.seat = p.takeSeat() })
+	return p.seat
 }
 
 // takeSeat returns the index of a seat that nobody living has; -1 if there is
@@ -51,6 +58,9 @@ func (p *Page) takeSeat() int {
 				n.Store(0)
 			}
 		}
+		for j := range p.desks[i].counts {
+			p.desks[i].counts[j].Store(0)
+		}
 		s.born.Store(self.Started)
 		s.pid.Store(int64(self.PID))
 		return i
@@ -60,10 +70,10 @@ func (p *Page) takeSeat() int {
 
 // InFlight is how many requests a process works on, with those that others that
 // live count beside it.
-func (p *Page) InFlight(e *Entry) int64 { return e.inFlight((*seat).lives, p.seats) }
+func (p *Page) InFlight(e *Entry) int64 { return e.inFlight((*seat).lives, &p.seats) }
 
 // inFlight adds up what is counted by those who live.
-func (e *Entry) inFlight(lives func(*seat) bool, all []seat) int64 {
+func (e *Entry) inFlight(lives func(*seat) bool, all *[seats]seat) int64 {
 	n := e.InFlight.Load()
 	for i := range e.beside {
 		if beside := e.beside[i].Load(); beside != 0 && lives(&all[i]) {
