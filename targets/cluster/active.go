@@ -51,6 +51,9 @@ func (s *standbyProcess) newActive() (*active, error) {
 		if err != nil {
 			return nil, err
 		}
+		if s.estate.admin != nil && !a.exec {
+			p.own.Store(askMaster(s.estate.admin.Addr().String()))
+		}
 		a.dispatch = p
 	}
 	a.begin()

@@ -5,6 +5,8 @@ package cluster
 import (
 	"net"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 
 	"github.com/hachaos/hachaos/targets/port"
 )
@@ -49,6 +51,20 @@ func (a *admin) close() {
 		_ = a.server.Close()
 		a.gate.close()
 	}
+}
+
+// askMaster answers, beside a master, what that answers at its admin address. One
+// that takes over finds who asks meanwhile in the line of the listener, which it has.
+func askMaster(address string) *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.Handle("/", &httputil.ReverseProxy{
+		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: "http", Host: address}) },
+		Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true, ResponseHeaderTimeout: adminTimeout},
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, _ error) {
+			failed(w, r, errNobody) // the master has just ended
+		},
+	})
+	return mux
 }
 
 // adminHandler routes what the master answers itself.

@@ -342,6 +342,36 @@ func TestActiveStandbyAcceptsBesideItsMaster(t *testing.T) {
 	}
 }
 
+// Who monitors the cluster hears of what came through its standby too, and hears the
+// same of both.
+func TestActiveStandbyIsCounted(t *testing.T) {
+	t.Parallel()
+	conf := config(2, "proxy", 0)
+	conf.Standby = "active"
+	f := start(t, masterOptions{Config: conf})
+	f.awaitStandby(1)
+	const requests = 40
+	ctx, cancel := timeout()
+	defer cancel()
+	for range requests {
+		if a := <-f.burst(ctx, 1); a.err != nil || a.status != http.StatusOK {
+			t.Fatalf("%+v", a)
+		}
+	}
+	for range 20 {
+		if status, body := f.fetch("http://" + f.address + "/health"); status != http.StatusOK || !strings.Contains(body, `"healthy"`) {
+			t.Errorf("/health answers %d %q", status, body)
+		}
+	}
+	for _, address := range []string{f.status().Admin, f.address, f.address} {
+		got := f.scrape("http://" + address + "/metrics")
+		sent := got[`worker_requests_total{worker="1"}`] + got[`worker_requests_total{worker="2"}`]
+		if answered := got[`http_requests_total{method="GET",route="/",status="200"}`]; sent != requests || answered != requests {
+			t.Errorf("%v requests were sent to workers and %v answered, of %d", sent, answered, requests)
+		}
+	}
+}
+
 // A master's death costs what it had taken in and nobody else had yet: of each
 // client one request at most, and workers finish what they had been handed.
 func TestActiveStandbyBoundsTheLoss(t *testing.T) {
