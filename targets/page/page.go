@@ -6,7 +6,8 @@
 // Whoever starts processes makes the page with [Create], takes an [Entry] for
 // each with [Page.Add], and writes when it ended. The process opens the same
 // file and counts in its entry. [Page.Processes] reads them all. How requests
-// were answered is counted by slot, over all its processes: [Page.Requests].
+// were answered is counted by slot, over all its processes: [Page.Requests]. Those
+// who take in clients before the processes do count at a [Desk].
 package page
 
 import (
