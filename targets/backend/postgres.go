@@ -19,6 +19,7 @@ import (
 type postgres struct {
 	bin  string
 	user string // that its processes run as; "" is this process's own
+	key  key    // its superuser's
 	b    *Backend
 	all  []*postgresNode // in the order of their names
 
@@ -40,6 +41,9 @@ type postgresNode struct {
 func (p *postgres) start(ctx context.Context, b *Backend) error {
 	p.b = b
 	if err := p.settle(); err != nil {
+		return err
+	}
+	if err := p.cutKey(); err != nil {
 		return err
 	}
 	address, err := p.add(ctx, Primary, b.name, b.config.Port)
@@ -77,7 +81,12 @@ func (p *postgres) start(ctx context.Context, b *Backend) error {
 
 // settle prepares the folder: root may not run PostgreSQL, and the user that
 // does must get at its data, and at nothing else.
-func (p *postgres) settle() error {
+func (p *postgres) settle() (err error) {
+	// Its processes are known by where they are, which the system tells without
+	// links.
+	if p.b.folder, err = filepath.EvalSymlinks(p.b.folder); err != nil {
+		return err
+	}
 	if os.Geteuid() != 0 {
 		return nil
 	}
@@ -106,7 +115,7 @@ func (p *postgres) add(ctx context.Context, role Role, proxy string, port int) (
 	if err != nil {
 		return "", err
 	}
-	n := &postgresNode{node: inner, sqlConn: sqlConn{server: inner.addr}, dir: filepath.Join(p.b.folder, name)}
+	n := &postgresNode{node: inner, sqlConn: sqlConn{server: inner.addr, password: p.key.password}, dir: filepath.Join(p.b.folder, name)}
 	inner.answers = n.ready
 	inner.command = func() (proc.Command, error) { return p.program(n), nil }
 	inner.ended = func() { sweep(n.dir) }
@@ -133,8 +142,12 @@ func (p *postgres) program(n *postgresNode) proc.Command {
 
 func (p *postgres) startPrimary(ctx context.Context) error {
 	n := p.all[0]
-	err := p.run(ctx, n, "initdb", "-D", n.dir, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+	err := p.run(ctx, n, "initdb", "-D", n.dir, "-U", "postgres", "-A", "scram-sha-256", "--pwfile="+p.key.word, "-E", "UTF8", "--locale=C", "--no-sync")
 	if err != nil {
+		return err
+	}
+	// Replicas are copies, and let in the same.
+	if err := os.WriteFile(filepath.Join(n.dir, "pg_hba.conf"), []byte(admission), 0o600); err != nil {
 		return err
 	}
 	if err := n.launch(ctx); err != nil {
@@ -162,7 +175,7 @@ func (p *postgres) build(ctx context.Context, n, primary *postgresNode) error {
 	if err := os.RemoveAll(n.dir); err != nil {
 		return err
 	}
-	if err := p.run(ctx, n, "pg_basebackup", "-D", n.dir, "-d", conninfo(n, primary), "-R", "-X", "stream", "-c", "fast", "--no-sync"); err != nil {
+	if err := p.run(ctx, n, "pg_basebackup", "-D", n.dir, "-d", p.conninfo(n, primary), "-R", "-X", "stream", "-c", "fast", "--no-sync"); err != nil {
 		return err
 	}
 	n.follows = primary
@@ -184,8 +197,8 @@ func (p *postgres) startReplica(ctx context.Context, n *postgresNode) error {
 }
 
 // conninfo is how a replica reaches its primary.
-func conninfo(n, primary *postgresNode) string {
-	return fmt.Sprintf("host=127.0.0.1 port=%s user=postgres application_name=%s sslmode=disable connect_timeout=2", portOf(primary.addr), n.name)
+func (p *postgres) conninfo(n, primary *postgresNode) string {
+	return fmt.Sprintf("host=127.0.0.1 port=%s user=postgres passfile=%s application_name=%s sslmode=disable connect_timeout=2", portOf(primary.addr), quotedValue(p.key.passfile), n.name)
 }
 
 // synchronize lets a primary wait for any one of its replicas, if it is to.

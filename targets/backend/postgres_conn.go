@@ -15,7 +15,8 @@ import (
 // sqlConn asks one PostgreSQL as its superuser, over its own address. It is safe
 // for use by several goroutines.
 type sqlConn struct {
-	server string // host:port
+	server   string // host:port
+	password string
 
 	mu   sync.Mutex
 	conn *pgx.Conn
@@ -50,7 +51,7 @@ func (s *sqlConn) use(ctx context.Context, f func(*pgx.Conn) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.conn == nil {
-		conn, err := connect(ctx, s.server, "postgres", "postgres")
+		conn, err := connect(ctx, s.server, "postgres", s.password, "postgres")
 		if err != nil {
 			return err
 		}
@@ -74,11 +75,12 @@ func (s *sqlConn) close() {
 	}
 }
 
-func connect(ctx context.Context, addr, user, database string) (*pgx.Conn, error) {
+func connect(ctx context.Context, addr, user, password, database string) (*pgx.Conn, error) {
 	config, err := pgx.ParseConfig(fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", user, addr, database))
 	if err != nil {
 		return nil, err
 	}
+	config.Password = password
 	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 	return pgx.ConnectConfig(ctx, config)
 }

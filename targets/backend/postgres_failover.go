@@ -132,7 +132,7 @@ func (p *postgres) follow(ctx context.Context, primary *postgresNode) {
 			continue
 		}
 		n.follows = nil
-		if n.alive() && n.set(ctx, "primary_conninfo", conninfo(n, primary)) == nil {
+		if n.alive() && n.set(ctx, "primary_conninfo", p.conninfo(n, primary)) == nil {
 			n.follows = primary
 		}
 	}

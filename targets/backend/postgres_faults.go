@@ -108,7 +108,7 @@ type hoard struct {
 // grow connects until the server has no connection left.
 func (h *hoard) grow(ctx context.Context) error {
 	for {
-		conn, err := connect(ctx, h.addr, "app", "app")
+		conn, err := connect(ctx, h.addr, "app", "", "app")
 		if isFull(err) {
 			return nil
 		}

@@ -169,7 +169,7 @@ func TestPostgresAlone(t *testing.T) {
 	}
 	s.await("the server to be full again", func() error {
 		var full bool
-		conn, err := pgx.Connect(ctx, strings.Replace(b.URL(), "app@", "postgres@", 1))
+		conn, err := pgx.Connect(ctx, s.superuser(b))
 		if err != nil {
 			return err
 		}
@@ -200,6 +200,79 @@ func TestPostgresAlone(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "no replica") {
 			t.Errorf("without replicas: %v", err)
 		}
+	}
+}
+
+// superuser is the URL of a PostgreSQL for its superuser.
+func (s *stage) superuser(b *backend.Backend) string {
+	s.t.Helper()
+	text, err := os.ReadFile(filepath.Join(s.Folder, "dependency-"+b.Name(), "passfile"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	fields := strings.Split(strings.TrimSpace(string(text)), ":")
+	return strings.Replace(b.URL(), "app@", "postgres:"+fields[len(fields)-1]+"@", 1)
+}
+
+// Every user of the machine can connect to it, and a superuser can run programs.
+func TestPostgresLetsNobodyElseIn(t *testing.T) {
+	needPostgres(t)
+	t.Setenv("CI_TOKEN", "secret")
+	s := newStage(t)
+	b := s.play("db", backend.Config{Kind: "postgres", Replicas: 1})
+	ctx := t.Context()
+	for _, url := range []string{b.URL(), b.ReplicaURL()} {
+		as := func(user string) error {
+			return second(query[int64](ctx, strings.Replace(url, "app@", user+"@", 1), "SELECT 1::bigint"))
+		}
+		if err := as("postgres"); err == nil {
+			t.Error("anybody is a superuser")
+		}
+		if err := as("postgres:guess"); err == nil || !strings.Contains(err.Error(), "28P01") {
+			t.Errorf("with a wrong password: %v", err)
+		}
+	}
+	if super := mustQuery[bool](t, s.superuser(b), "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"); !super[0] {
+		t.Error("its superuser is none")
+	}
+	if super := mustQuery[bool](t, b.URL(), "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"); super[0] {
+		t.Error("the application is a superuser")
+	}
+	for _, n := range b.Nodes() {
+		if strings.Contains(proc.Cmdline(n.ID.PID), "passw") {
+			t.Error("its command line tells of a password")
+		}
+		if os.Geteuid() == 0 && runtime.GOOS == "linux" && proc.Environ(n.ID.PID, "CI_TOKEN") != "" {
+			t.Error("it inherits a secret")
+		}
+	}
+}
+
+// Where it lives may be reached through a link; what is left of it is found all
+// the same.
+func TestPostgresBehindALink(t *testing.T) {
+	needPostgres(t)
+	s := newStage(t)
+	folder := s.Folder
+	s.Folder = folder + "-link"
+	if err := os.Symlink(folder, s.Folder); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Remove(s.Folder) })
+	b := s.play("db", backend.Config{Kind: "postgres"})
+	s.freezeMatching(b, "node-1", "writer")
+	frozen := b.Processes("node-1")
+	s.kill(b, backend.Main)
+	s.await("the frozen ones to end too", func() error {
+		for _, id := range frozen {
+			if proc.Alive(id) {
+				return fmt.Errorf("pid %d lives", id.PID)
+			}
+		}
+		return nil
+	})
+	if err := b.StartNode(t.Context(), "node-1"); err != nil {
+		t.Fatal(err)
 	}
 }
 

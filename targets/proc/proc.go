@@ -16,6 +16,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -27,7 +29,7 @@ const RunVar = "HACHAOS_RUN"
 type Command struct {
 	Path  string   // program: a path, or a name that is looked up in PATH
 	Args  []string // arguments, without the program's name
-	Env   []string // "NAME=value", added to this process's own environment
+	Env   []string // "NAME=value", added to what it inherits of this process's environment
 	Dir   string   // working directory; "" is this process's own
 	Stdin *os.File // nil: empty
 	// Stdout and Stderr may be nil (thrown away), and the same file.
@@ -38,7 +40,9 @@ type Command struct {
 	// process group of its own within this session.
 	Session bool
 	// User is the name of the user that it runs as; "" is this process's own.
-	// Only root can choose, and only on Unix.
+	// Only root can choose, and only on Unix. Another user inherits where programs
+	// and libraries are, the language and the time zone, and none of the secrets
+	// that the environment may hold.
 	User string
 }
 
@@ -53,7 +57,7 @@ type Process struct {
 // Start starts a process. The error names the program.
 func Start(c Command) (*Process, error) {
 	cmd := exec.Command(c.Path, c.Args...)
-	cmd.Env = append(os.Environ(), c.Env...)
+	cmd.Env = append(c.inherited(), c.Env...)
 	cmd.Dir = c.Dir
 	if c.Stdin != nil {
 		cmd.Stdin = c.Stdin
@@ -82,6 +86,17 @@ func Start(c Command) (*Process, error) {
 	}
 	go p.wait()
 	return p, nil
+}
+
+// inherited is what a process gets of this one's environment.
+func (c Command) inherited() []string {
+	if c.User == "" {
+		return os.Environ()
+	}
+	return slices.DeleteFunc(os.Environ(), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return !strings.HasPrefix(name, "LC_") && !slices.Contains([]string{"PATH", "LD_LIBRARY_PATH", "LANG", "LANGUAGE", "TZ"}, name)
+	})
 }
 
 func startError(c Command, err error) error {
