@@ -1,6 +1,9 @@
 package reports
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Comparison sets the runs of several sides against each other: repetitions of
 // one scenario are one side.
@@ -51,8 +54,11 @@ type Difference struct {
 	Difference *float64    `json:"difference"`
 	Interval   *[2]float64 `json:"interval"` // at 99 %, so that the five of a pair hold together at 95 %
 	Factor     *float64    `json:"factor"`   // to ÷ from
-	Word       Word        `json:"word"`
-	Reason     string      `json:"reason,omitempty"`
+	// Unrecovered is how many faults each of the two did not recover from; null if
+	// both did from all of them, of other metrics, and if nobody watched.
+	Unrecovered *[2]int `json:"unrecovered,omitempty"`
+	Word        Word    `json:"word"`
+	Reason      string  `json:"reason,omitempty"`
 }
 
 // Word is what a difference is worth, in plain words.
@@ -107,13 +113,17 @@ func (c *Comparison) HasWorse() bool {
 
 // Gate returns the exit code of a comparison that is to find nothing worse: the
 // gravest of [ExitFail] if a side is worse than the first one, and, as nothing
-// can be told from such runs, [ExitError] if one could not be done and
-// [ExitInconclusive] if one is inconclusive or did not last as long as its
-// scenario.
+// can be told then, [ExitError] if a run could not be done and [ExitInconclusive]
+// if one is inconclusive or did not last as long as its scenario, if all that a
+// pair differs in is too little to tell, or if only the first of a pair recovered
+// and that is too little to be called worse.
 func (s *Suite) Gate() int {
 	code := ExitPass
 	if s.Comparison.HasWorse() {
 		code = ExitFail
+	}
+	if s.Comparison == nil || len(s.Comparison.Pairs) == 0 || slices.ContainsFunc(s.Comparison.Pairs, Pair.isUntold) {
+		code = WorstExitCode(code, ExitInconclusive)
 	}
 	for _, r := range s.Runs {
 		switch r.Verdict {

@@ -15,6 +15,9 @@ func newPair(from, to *Side) Pair {
 		if m.metric == "downtime" && d.Word == TooLittle {
 			d.byRepetition(from.runs, to.runs)
 		}
+		if m.metric == "recovery" {
+			d.byRecovered(from, to)
+		}
 		p.Differences = append(p.Differences, d)
 	}
 	return p
@@ -183,6 +186,9 @@ func notes(c *Comparison) []string {
 		list = append(list, c.Sides[i].doubts()...)
 	}
 	for _, p := range c.Pairs {
+		if note := p.untold(); note != "" {
+			list = append(list, note)
+		}
 		from, to := c.side(p.From), c.side(p.To)
 		if note := fewProcessors(from.first, to.first); note != "" {
 			list = append(list, fmt.Sprintf("the speed-up of %s against %s is inconclusive: %s", p.To, p.From, note))

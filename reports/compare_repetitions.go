@@ -18,16 +18,10 @@ import (
 // intervals do.
 func (d *Difference) byRepetition(from, to []*Report) {
 	a, b := downtimes(from), downtimes(to)
-	var names []string
-	for name := range a {
-		if len(a[name]) >= minRepetitions && len(b[name]) >= minRepetitions {
-			names = append(names, name)
-		}
-	}
+	names := repeated(a, b)
 	if len(names) == 0 {
 		return
 	}
-	slices.Sort(names)
 	p, more := permutationTest(names, a, b)
 	if p >= 1-pairLevel {
 		return
@@ -41,6 +35,18 @@ func (d *Difference) byRepetition(from, to []*Report) {
 		n, m = n+len(a[name]), m+len(b[name])
 	}
 	d.Reason = fmt.Sprintf("the interval holds outages possible that neither side showed; %d faults here against %d there differ by more than chance (permutation test, %s)", n, m, chance(p))
+}
+
+// repeated are the names of the faults that struck often enough on both sides.
+func repeated(a, b map[string][]float64) []string {
+	var names []string
+	for name := range a {
+		if len(a[name]) >= minRepetitions && len(b[name]) >= minRepetitions {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // chance is "p = 0.008".

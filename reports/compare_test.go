@@ -162,7 +162,8 @@ func TestCompareTooLittle(t *testing.T) {
 	if got := c.Pairs[0].Different; !slices.Equal(got, want) {
 		t.Errorf("differences %q, want %q", got, want)
 	}
-	if len(c.Notes) != 1 || !strings.HasPrefix(c.Notes[0], "the speed-up of B against A is inconclusive: 2 processors for 4 workers") {
+	if len(c.Notes) != 2 || !strings.HasPrefix(c.Notes[0], "nothing can be told of B against A") ||
+		!strings.HasPrefix(c.Notes[1], "the speed-up of B against A is inconclusive: 2 processors for 4 workers") {
 		t.Errorf("notes %q", c.Notes)
 	}
 }
@@ -253,7 +254,8 @@ func TestGate(t *testing.T) {
 		code          int
 		note          string
 	}{
-		{suiteOf(Pass, Pass), suiteOf(Pass, Fail), ExitPass, ""},
+		{suiteOf(Pass, Pass, Pass, Pass, Pass), suiteOf(Pass, Fail, Pass, Pass, Fail), ExitPass, ""},
+		{suiteOf(Pass), suiteOf(Fail), ExitInconclusive, "nothing can be told of B against A: every difference is too little"},
 		{suiteOf(Pass), broken, ExitError, "the verdict of B is error: its figures are not those of the target alone"},
 		{broken, suiteOf(Pass), ExitError, "the verdict of A is error"},
 		{suiteOf(Pass, Pass), suiteOf(Pass, Inconclusive), ExitInconclusive, "the verdict of 1 of the 2 runs of B is inconclusive"},

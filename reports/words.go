@@ -11,10 +11,7 @@ import (
 
 // countOf is "1 request", "0 requests", "13,012 requests".
 func countOf(n int64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return units.FormatCount(n) + " " + noun + "s"
+	return units.CountOf(n, noun)
 }
 
 // times is "once", "twice", "3 times".

@@ -45,6 +45,14 @@ func parseOutputs(paths []string, format string) ([]output, error) {
 	return outputs, nil
 }
 
+// checkFormat finds out whether --json and --format contradict each other.
+func checkFormat(asJSON bool, format string) error {
+	if asJSON && format != "json" {
+		return fmt.Errorf("--json and --format %s: choose one", format)
+	}
+	return nil
+}
+
 // checkFolder finds out whether there is a folder for the file of an -o.
 func checkFolder(path string) error {
 	folder := filepath.Dir(path)

@@ -138,6 +138,15 @@ func FormatCount(n int64) string {
 	return s
 }
 
+// CountOf prints how many there are of what noun names: "1 request", "0 requests",
+// "13,012 requests".
+func CountOf(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return FormatCount(n) + " " + noun + "s"
+}
+
 // FormatRate prints events per second for a reader: "867/s", "0.42/s".
 func FormatRate(perSecond float64) string {
 	if perSecond >= 100 && perSecond < 1e15 {
