@@ -45,10 +45,10 @@ Different from ab:
 Availability counts answers of status 400 and above as failed; "Failed requests"
 does not, as with ab.
 
-Exit codes: 0 done · 3 a socket error ended it (-r: go on), or an output could not
-be written · 4 the generator could not keep up with the rate, or the prober ended
-early or saw too little · 22 the command line is wrong · 129, 130, 143 ended by a
-signal.`,
+Exit codes: 0 done · 1 of --until: no rate kept the objective · 3 a socket error
+ended it (-r: go on), or an output could not be written · 4 the generator could not
+keep up with the rate, or the prober ended early or saw too little · 22 the command
+line is wrong · 129, 130, 143 ended by a signal.`,
 		Example: `  hachaos bench -c 500 -t 10 -r http://localhost:8080/
   hachaos bench -n10000 -c50 -k http://localhost:8080/
   hachaos bench --rate 2000/s -t 30 -k -o report.html http://localhost:8080/
@@ -62,7 +62,7 @@ signal.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if version, err := cmd.Flags().GetBool("version"); err == nil && version {
 				_, err := fmt.Fprintf(cmd.OutOrStdout(), "hachaos bench %s\n", cmd.Root().Version)
-				return err
+				return printed(err)
 			}
 			return runBench(cmd, &o, strings.Join(args, ""), paths, format)
 		},
@@ -86,6 +86,9 @@ func runBench(cmd *cobra.Command, o *bench.Options, url string, paths []string, 
 		return abUsage(err)
 	}
 	config, err := o.Config(url)
+	if err == nil && config.Until != nil && len(bins) > 0 {
+		err = fmt.Errorf("--until plays many trials: leave out -o %s, which holds the requests of one", bins[0])
+	}
 	if err != nil {
 		return abUsage(err)
 	}
@@ -160,7 +163,11 @@ func benchProgress(w io.Writer, c *bench.Config) bench.Progress {
 
 // searchRate looks for the highest rate that keeps an objective.
 func searchRate(ctx context.Context, cmd *cobra.Command, p *bench.Player, c *bench.Config, outputs []output) error {
-	found, err := p.Search(ctx, c, cmd.ErrOrStderr())
+	trials := cmd.ErrOrStderr()
+	if c.Quiet {
+		trials = io.Discard
+	}
+	found, err := p.Search(ctx, c, trials)
 	if err != nil {
 		return runError(err)
 	}

@@ -46,29 +46,31 @@ func TestBenchExitCodes(t *testing.T) {
 		code        int
 		out, errOut string
 	}{
-		"plain":          {[]string{"-n20", "-c2", srv.URL + "/"}, 0, "Complete requests:      20\n", ""},
-		"progress":       {[]string{"-n300", "-c10", srv.URL + "/"}, 0, "", "Completed 100 requests\nCompleted 200 requests\nCompleted 300 requests\nFinished 300 requests\n"},
-		"quiet":          {[]string{"-q", "-n300", "-c10", srv.URL + "/"}, 0, "UPTIME", ""},
-		"no probe":       {[]string{"-q", "-n30", "--no-probe", srv.URL + "/"}, 0, "AVAILABILITY", ""},
-		"socket error":   {[]string{"-n20", srv.URL + "/gone"}, 3, "(be patient)...\n", "-r goes on"},
-		"a later one":    {[]string{"-n20", "--no-probe", srv.URL + "/third"}, 3, "(be patient)...\nTotal of 2 requests completed\n", "-r goes on"},
-		"going on":       {[]string{"-r", "-n20", srv.URL + "/gone"}, 0, "Failed requests:        20\n", ""},
-		"unknown flag":   {[]string{"--frob", srv.URL}, 22, "", "unknown flag: --frob"},
-		"no number":      {[]string{"-n", "x", srv.URL}, 22, "", "not a number from 1 on"},
-		"zero":           {[]string{"-c0", srv.URL}, 22, "", "not a number from 1 on"},
-		"no level":       {[]string{"-v", "x", srv.URL}, 22, "", `"x" is not a number`},
-		"negative time":  {[]string{"-t-1", srv.URL}, 22, "", `"-1" is not a time`},
-		"no time":        {[]string{"-t", "soon", srv.URL}, 22, "", "not a time"},
-		"n below c":      {[]string{"-n5", "-c10", srv.URL}, 22, "", "-c 10 is above -n 5"},
-		"no URL":         {nil, 22, "", "a URL is missing"},
-		"two URLs":       {[]string{srv.URL, srv.URL}, 22, "", "one URL at a time"},
-		"remote":         {[]string{"http://example.test/"}, 22, "", "--allow-remote"},
-		"unknown format": {[]string{"-o", "x.doc", srv.URL}, 22, "", "no format"},
-		"no such folder": {[]string{"-o", "no/such/x.bin", srv.URL}, 22, "", "no folder"},
-		"output refused": {[]string{"-q", "-e", "/no/such/folder/e.csv", srv.URL}, 3, "Complete requests:      1\n", "e.csv"},
-		"version":        {[]string{"-V"}, 0, "hachaos bench ", ""},
-		"help":           {[]string{"-h"}, 0, "Different from ab", ""},
-		"nothing good":   {[]string{"-n3", "-r", srv.URL + "/gone", "-d", "-S"}, 0, "Failures by cause", ""},
+		"plain":                {[]string{"-n20", "-c2", srv.URL + "/"}, 0, "Complete requests:      20\n", ""},
+		"progress":             {[]string{"-n300", "-c10", srv.URL + "/"}, 0, "", "Completed 100 requests\nCompleted 200 requests\nCompleted 300 requests\nFinished 300 requests\n"},
+		"quiet":                {[]string{"-q", "-n300", "-c10", srv.URL + "/"}, 0, "UPTIME", ""},
+		"no probe":             {[]string{"-q", "-n30", "--no-probe", srv.URL + "/"}, 0, "AVAILABILITY", ""},
+		"socket error":         {[]string{"-n20", srv.URL + "/gone"}, 3, "(be patient)...\n", "-r goes on"},
+		"a later one":          {[]string{"-n20", "--no-probe", srv.URL + "/third"}, 3, "(be patient)...\nTotal of 2 requests completed\n", "-r goes on"},
+		"going on":             {[]string{"-r", "-n20", srv.URL + "/gone"}, 0, "Failed requests:        20\n", ""},
+		"unknown flag":         {[]string{"--frob", srv.URL}, 22, "", "unknown flag: --frob"},
+		"no number":            {[]string{"-n", "x", srv.URL}, 22, "", "not a number from 1 on"},
+		"zero":                 {[]string{"-c0", srv.URL}, 22, "", "not a number from 1 on"},
+		"no level":             {[]string{"-v", "x", srv.URL}, 22, "", `"x" is not a number`},
+		"negative time":        {[]string{"-t-1", srv.URL}, 22, "", `"-1" is not a time`},
+		"no time":              {[]string{"-t", "soon", srv.URL}, 22, "", "not a time"},
+		"n below c":            {[]string{"-n5", "-c10", srv.URL}, 22, "", "-c 10 is above -n 5"},
+		"no URL":               {nil, 22, "", "a URL is missing"},
+		"two URLs":             {[]string{srv.URL, srv.URL}, 22, "", "one URL at a time"},
+		"remote":               {[]string{"http://example.test/"}, 22, "", "--allow-remote"},
+		"unknown format":       {[]string{"-o", "x.doc", srv.URL}, 22, "", "no format"},
+		"no such folder":       {[]string{"-o", "no/such/x.bin", srv.URL}, 22, "", "no folder"},
+		"until, every request": {[]string{"--until", "p99 < 1s", "-t100ms", "-o", "x.bin", srv.URL}, 22, "", "leave out -o x.bin"},
+		"until, -g":            {[]string{"--until", "p99 < 1s", "-t100ms", "-g", "g.tsv", srv.URL}, 22, "", "leave out -g"},
+		"output refused":       {[]string{"-q", "-e", "/no/such/folder/e.csv", srv.URL}, 3, "Complete requests:      1\n", "e.csv"},
+		"version":              {[]string{"-V"}, 0, "hachaos bench ", ""},
+		"help":                 {[]string{"-h"}, 0, "Different from ab", ""},
+		"nothing good":         {[]string{"-n3", "-r", srv.URL + "/gone", "-d", "-S"}, 0, "Failures by cause", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, out, errOut := runHachaos(t, t.TempDir(), append([]string{"bench"}, c.args...)...)
@@ -79,6 +81,17 @@ func TestBenchExitCodes(t *testing.T) {
 				t.Errorf("bench %q: a mistake is a line or two, not\n%s%s", c.args, out, errOut)
 			}
 		})
+	}
+}
+
+// TestBenchQuietSearch lets -q keep what a search shows of its progress: the trials.
+func TestBenchQuietSearch(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+	defer srv.Close()
+	code, out, errOut := runHachaos(t, t.TempDir(), "bench", "-q", "--until", "error_rate < 1%", "-t100ms", "--no-probe", srv.URL)
+	// Where the generator itself cannot keep up with any rate nothing is known.
+	if code != reports.ExitFail && code != reports.ExitInconclusive || !strings.Contains(out, "error_rate < 1%") || errOut != "" {
+		t.Errorf("exit code %d\n%s%s", code, out, errOut)
 	}
 }
 

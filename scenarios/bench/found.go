@@ -114,7 +114,7 @@ func (f *Found) sure(b *strings.Builder) {
 			fmt.Fprintf(b, " in which the generator keeps up (in %d more it did not)", n)
 		}
 	}
-	fmt.Fprintf(b, "; %d trials in all.\n", len(f.Trials))
+	fmt.Fprintf(b, "; %s in all.\n", units.CountOf(int64(len(f.Trials)), "trial"))
 }
 
 // unknown is how many trials of Rate say nothing of it.
