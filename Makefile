@@ -43,4 +43,4 @@ bench:
 
 # Writes the golden files anew. Read the difference before you commit it.
 golden:
-	$(GO) test ./reports ./scenarios -update
+	$(GO) test ./reports ./scenarios ./loadgen/ab -update

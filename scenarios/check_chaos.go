@@ -8,6 +8,7 @@ import (
 
 	"github.com/hachaos/hachaos/chaos"
 	"github.com/hachaos/hachaos/reports"
+	"github.com/hachaos/hachaos/reports/units"
 )
 
 // checkVictims compares a fault with what the target has to offer.
@@ -32,7 +33,7 @@ func (s *Scenario) checkVictims(k *checker, path string, f *chaos.Fault) {
 	case target == "single" && selector.Workers.N > 1:
 		k.report(path+".workers", "a single process is the only worker there is")
 	case target == "cluster" && t.Cluster.Workers > 0 && selector.Workers.N > int(t.Cluster.Workers):
-		k.report(path+".workers", fmt.Sprintf("the cluster has %d workers, not %d", t.Cluster.Workers, selector.Workers.N))
+		k.report(path+".workers", fmt.Sprintf("the cluster has %s, not %d", units.CountOf(int64(t.Cluster.Workers), "worker"), selector.Workers.N))
 	}
 }
 

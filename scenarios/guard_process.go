@@ -232,7 +232,7 @@ func (w *watch) sweep(report *GuardReport) {
 			return
 		}
 		if time.Now().After(deadline) {
-			report.Errors = append(report.Errors, fmt.Sprintf("%d processes of the run could not be ended, %s among them", len(left), nameOf(left[0])))
+			report.Errors = append(report.Errors, fmt.Sprintf("processes of the run could not be ended (%d), %s among them", len(left), nameOf(left[0])))
 			return
 		}
 		pause := time.Millisecond // for the kernel to tear them down

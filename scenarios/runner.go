@@ -222,7 +222,7 @@ func (r *run) dismiss() error {
 		left = r.guard.standIn()
 	}
 	if len(left.Ended) > 0 {
-		r.warn(fmt.Sprintf("the target left %d processes behind, which were ended: %s", len(left.Ended), shortList(left.Ended)))
+		r.warn(fmt.Sprintf("processes that the target left behind were ended (%d): %s", len(left.Ended), shortList(left.Ended)))
 	}
 	if len(left.Errors) > 0 {
 		err = joined(err, fmt.Errorf("not everything was put back: %s", shortList(left.Errors)))

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -180,11 +181,10 @@ func (f *clusterFlags) statusCommand() *cobra.Command {
 				return runError(err)
 			}
 			if asJSON {
-				encoder := json.NewEncoder(cmd.OutOrStdout())
-				encoder.SetIndent("", "  ")
-				return encoder.Encode(status)
+				return printJSON(cmd.OutOrStdout(), status)
 			}
-			return printStatus(cmd.OutOrStdout(), status)
+			_, err = io.WriteString(cmd.OutOrStdout(), statusText(status))
+			return printed(err)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the status as JSON")
@@ -194,14 +194,15 @@ func (f *clusterFlags) statusCommand() *cobra.Command {
 // answerTimeout bounds how long a master may take to answer: it may be frozen.
 const answerTimeout = 10 * time.Second
 
-func printStatus(w io.Writer, s cluster.Status) error {
-	fmt.Fprintf(w, "master pid %d · %s · dispatch %s · %d of %d workers ready · %d connections waiting\n",
-		s.PID, s.URL(), s.Dispatch, s.Ready, len(s.Workers), s.Queued)
+func statusText(s cluster.Status) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "master pid %d · %s · dispatch %s · %d of %s ready · %s waiting\n",
+		s.PID, s.URL(), s.Dispatch, s.Ready, units.CountOf(int64(len(s.Workers)), "worker"), units.CountOf(int64(s.Queued), "connection"))
 	if s.Admin != "" {
-		fmt.Fprintf(w, "monitors: http://%s/health · http://%s/metrics\n", s.Admin, s.Admin)
+		fmt.Fprintf(&b, "monitors: http://%s/health · http://%s/metrics\n", s.Admin, s.Admin)
 	}
-	fmt.Fprintln(w)
-	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', tabwriter.AlignRight)
+	b.WriteByte('\n')
+	table := tabwriter.NewWriter(&b, 0, 0, 3, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "SLOT\tPID\tSTATE\tUPTIME\tRESTARTS\tCPU\tMEMORY\tIN FLIGHT\tREQUESTS\tERRORS\t")
 	for _, worker := range s.Workers {
 		pid, uptime, cpu, memory := "–", "–", "–", "–"
@@ -215,7 +216,8 @@ func printStatus(w io.Writer, s cluster.Status) error {
 		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%d\t%s\t%s\t%d\t%s\t%s\t\n", worker.Slot, pid, worker.State, uptime,
 			worker.Restarts, cpu, memory, worker.InFlight, units.FormatCount(worker.Requests), units.FormatCount(worker.Errors))
 	}
-	return table.Flush()
+	_ = table.Flush() // a builder takes everything
+	return b.String()
 }
 
 func (f *clusterFlags) reloadCommand() *cobra.Command {
@@ -229,8 +231,8 @@ func (f *clusterFlags) reloadCommand() *cobra.Command {
 			if err := (cluster.Client{Dir: f.dir}).Reload(ctx); err != nil {
 				return runError(err)
 			}
-			fmt.Fprintln(cmd.OutOrStdout(), "every worker was replaced")
-			return nil
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), "every worker was replaced")
+			return printed(err)
 		},
 	}
 }
@@ -250,8 +252,12 @@ func (f *clusterFlags) scaleCommand() *cobra.Command {
 			if err := (cluster.Client{Dir: f.dir}).Scale(ctx, n); err != nil {
 				return runError(err)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%d workers are ready\n", n)
-			return nil
+			be := "are"
+			if n == 1 {
+				be = "is"
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %s ready\n", units.CountOf(int64(n), "worker"), be)
+			return printed(err)
 		},
 	}
 }
@@ -283,8 +289,8 @@ workers go on; hachaos cluster reload replaces them by the new binary's.`,
 			if err != nil {
 				return runError(err)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "process %d is master now\n", status.PID)
-			return nil
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "process %d is master now\n", status.PID)
+			return printed(err)
 		},
 	}
 	cmd.Flags().StringVar(&binary, "binary", "", "`PATH` of the new binary; this one by default")

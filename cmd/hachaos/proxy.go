@@ -97,7 +97,7 @@ func (f *proxyFlags) serve(ctx context.Context, cmd *cobra.Command, server *netp
 	}
 	if _, err := fmt.Fprintf(cmd.OutOrStdout(), "http://%s\n", ln.Addr()); err != nil {
 		ln.Close()
-		return runError(err)
+		return printed(err)
 	}
 	if err := server.Serve(ctx, ln); err != nil {
 		return runError(err)

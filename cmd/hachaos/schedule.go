@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/hachaos/hachaos/reports/units"
 	"github.com/hachaos/hachaos/scenarios"
 )
 
@@ -26,7 +27,7 @@ func printSchedules(w io.Writer, list []*scenarios.Scenario, asJSON bool) error 
 	var b strings.Builder
 	for _, s := range list {
 		shots, seed := scenarios.Dry(s)
-		fmt.Fprintf(&b, "%s · seed %d · %d faults\n", s.Title(), seed, len(shots))
+		fmt.Fprintf(&b, "%s · seed %d · %s\n", s.Title(), seed, units.CountOf(int64(len(shots)), "fault"))
 		for _, shot := range shots {
 			p := plannedShot{s.Title(), seed, shot.ID(), shot.Fault.Kind(), shot.At.Seconds(), s.Victims(shot), shot.Fault.Where()}
 			planned = append(planned, p)

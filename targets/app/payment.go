@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hachaos/hachaos/reports/units"
 	"github.com/hachaos/hachaos/targets/app/store"
 )
 
@@ -79,7 +80,7 @@ func (q *queue) deliver(ctx context.Context) (empty bool) {
 	for {
 		q.mu.Lock()
 		if len(q.waiting) == 0 {
-			q.tell("the queue is empty: %d payments were delivered late", q.delivered+q.refused-q.began)
+			q.tell("the queue is empty: %s delivered late", units.CountOf(int64(q.delivered+q.refused-q.began), "payment"))
 			q.running = false
 			q.mu.Unlock()
 			return true

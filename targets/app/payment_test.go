@@ -166,7 +166,7 @@ func TestQueueDeliversInOrderAndTellsWhatIsLost(t *testing.T) {
 		if q.add(store.Payment{}) {
 			t.Error("it takes one after its end")
 		}
-		want := []string{"payments are queued", "the queue is empty: 5 payments were delivered late", "payments are queued", "10000 queued payments are lost with the process"}
+		want := []string{"payments are queued", "the queue is empty: 5 payments delivered late", "payments are queued", "10000 queued payments are lost with the process"}
 		if fmt.Sprint(told) != fmt.Sprint(want) {
 			t.Errorf("told was %q", told)
 		}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/hachaos/hachaos/loadgen/clock"
+	"github.com/hachaos/hachaos/reports/units"
 	"github.com/hachaos/hachaos/targets/port"
 	"github.com/hachaos/hachaos/targets/proc"
 )
@@ -157,7 +158,7 @@ func (c *redisCluster) informed(ctx context.Context, n *redisNode) error {
 	}
 	text := fmt.Sprint(answer)
 	if replicas := strings.Count(text, "slave "); replicas != len(c.data)-shards {
-		return fmt.Errorf("%s knows of %d replicas", n.name, replicas)
+		return fmt.Errorf("%s knows of %s", n.name, units.CountOf(int64(replicas), "replica"))
 	}
 	for _, other := range c.data {
 		if !strings.Contains(text, "127.0.0.1:"+portOf(other.listen)+"@") {

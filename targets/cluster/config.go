@@ -13,7 +13,7 @@ import (
 // Config describes a reference cluster.
 type Config struct {
 	Workers      Workers        `yaml:"workers" json:"workers,omitzero" jsonschema:"description=Number of worker processes or max for one per processor,default=max"`
-	Dispatch     string         `yaml:"dispatch" json:"dispatch,omitempty" jsonschema:"description=How connections reach workers,enum=handoff,enum=shared,enum=reuseport,enum=proxy,default=handoff"`
+	Dispatch     string         `yaml:"dispatch" json:"dispatch,omitempty" jsonschema:"description=How connections reach workers (with exec it is proxy unless given),enum=handoff,enum=shared,enum=reuseport,enum=proxy,default=handoff"`
 	Balance      string         `yaml:"balance" json:"balance,omitempty" jsonschema:"description=How the proxy chooses a worker,enum=round-robin,enum=weighted-round-robin,enum=least-connections,enum=least-response-time,enum=ip-hash,enum=random,enum=random-two,default=least-connections"`
 	Weights      []int          `yaml:"weights" json:"weights,omitempty" jsonschema:"description=Weights of the workers by slot; 1 for those not listed (proxy)"`
 	Backup       []int          `yaml:"backup" json:"backup,omitempty" jsonschema:"description=Slots that are used only when the others fail (proxy)"`

@@ -70,7 +70,7 @@ func (c *Config) checkProxy(report func(path, message string)) {
 	}
 	n := max(c.Workers.Number(), 0)
 	if len(c.Weights) > n {
-		report("weights", fmt.Sprintf("there are %d weights for %d workers", len(c.Weights), n))
+		report("weights", fmt.Sprintf("there are %d weights for %s", len(c.Weights), units.CountOf(int64(n), "worker")))
 	}
 	for i, w := range c.Weights {
 		if w < 1 {

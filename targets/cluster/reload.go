@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/hachaos/hachaos/reports/units"
 )
 
 // reloads knows who waits for which reload.
@@ -47,7 +49,7 @@ func (m *master) requestReload(done chan<- error) {
 		r.now = append(r.now, done)
 	}
 	m.generation++
-	m.announce("reload of %d workers", len(m.slots))
+	m.announce("reload of %s", units.CountOf(int64(len(m.slots)), "worker"))
 	var places []place
 	for _, s := range m.slots {
 		places = append(places, place{s, s.lives})

@@ -45,7 +45,7 @@ func newBreaker(c Breaker, healthy func(error) bool, tell func(format string, ar
 		ReadyToTrip: func(n gobreaker.Counts) bool {
 			switch rate := units.Ratio(float64(n.TotalFailures) / float64(max(n.Requests, 1))); {
 			case c.Failures > 0 && n.ConsecutiveFailures >= uint32(c.Failures):
-				b.because(fmt.Sprintf("after %d failures in a row", n.ConsecutiveFailures))
+				b.because(fmt.Sprintf("after %s in a row", units.CountOf(int64(n.ConsecutiveFailures), "failure")))
 			case c.ErrorRate > 0 && n.Requests >= fewest && rate >= c.ErrorRate:
 				b.because(fmt.Sprintf("after %d of %d calls failed", n.TotalFailures, n.Requests))
 			default:
