@@ -3,6 +3,7 @@ package scenarios
 import (
 	"encoding/json"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/hachaos/hachaos/chaos"
@@ -31,7 +32,10 @@ func reflectSchema() *jsonschema.Schema {
 func mapType(t reflect.Type) *jsonschema.Schema {
 	switch t {
 	case durationType:
-		return &jsonschema.Schema{Type: "string", Pattern: `^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h|d|w))+)$`, Examples: []any{"250ms", "15s", "1h30m"}}
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
+			{Type: "string", Pattern: `^(0|(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h|d|w))+)$`, Examples: []any{"250ms", "15s", "1h30m"}},
+			{Const: 0},
+		}}
 	case objectiveType:
 		return &jsonschema.Schema{Type: "string", Pattern: `(>=|<=|==|>|<)`, Examples: []any{"availability >= 99.9%", "downtime < 1s"}}
 	case reflect.TypeFor[map[string]string]():
@@ -105,5 +109,50 @@ func complete(s *jsonschema.Schema, t reflect.Type) {
 			}
 		}
 		complete(property, structField.Type)
+		allowNumbers(property, f.tag)
+		if !f.required && !isChosen(structField.Type) {
+			allowNothing(property)
+		}
+	}
+}
+
+// allowNumbers lets a text be one that YAML takes for a number or a truth value.
+func allowNumbers(s *jsonschema.Schema, tag keyTag) {
+	if s.Type != "string" {
+		return
+	}
+	s.Type = ""
+	if len(tag.enum) == 0 {
+		s.AnyOf = plainText().AnyOf
+		return
+	}
+	for _, choice := range tag.enum {
+		if number, err := strconv.ParseFloat(choice, 64); err == nil {
+			s.Enum = append(s.Enum, number)
+		}
+	}
+}
+
+// isChosen tells whether a key of this type says something by being there, so that
+// nothing may not stand after it.
+func isChosen(t reflect.Type) bool {
+	return t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct
+}
+
+// allowNothing lets nothing stand after a key, which is then as one left out: a
+// list, say, whose entries are all commented out.
+func allowNothing(s *jsonschema.Schema) {
+	nothing := &jsonschema.Schema{Type: "null"}
+	switch {
+	case len(s.OneOf) > 0:
+		s.OneOf = append(s.OneOf, nothing)
+	case len(s.AnyOf) > 0:
+		s.AnyOf = append(s.AnyOf, nothing)
+	case len(s.Enum) > 0:
+		s.Enum = append(s.Enum, nil)
+	case s.Type != "":
+		// The library's own field holds one type.
+		s.Extras = map[string]any{"type": []string{s.Type, "null"}}
+		s.Type = ""
 	}
 }

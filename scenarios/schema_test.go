@@ -90,12 +90,21 @@ func compare(t *testing.T, path string, s *jsonschema.Schema, typ reflect.Type) 
 			t.Errorf("%s.%s has no description", path, f.key)
 		}
 		for _, choice := range f.tag.enum {
-			if property.Type == "string" && !slices.Contains(property.Enum, any(choice)) {
+			if typ.FieldByIndex(f.index).Type.Kind() == reflect.String && !slices.Contains(property.Enum, any(choice)) {
 				t.Errorf("%s.%s: the schema lacks the choice %s", path, f.key, choice)
 			}
 		}
+		if fieldType := typ.FieldByIndex(f.index).Type; takesNothing(property) == (f.required || isChosen(fieldType)) && fieldType.Kind() != reflect.Interface {
+			t.Errorf("%s.%s: the schema takes nothing after it: %v", path, f.key, takesNothing(property))
+		}
 		compare(t, path+"."+f.key, property, typ.FieldByIndex(f.index).Type)
 	}
+}
+
+func takesNothing(s *jsonschema.Schema) bool {
+	types, _ := s.Extras["type"].([]string)
+	isNull := func(s *jsonschema.Schema) bool { return s.Type == "null" }
+	return slices.Contains(types, "null") || slices.Contains(s.Enum, nil) || slices.ContainsFunc(s.OneOf, isNull) || slices.ContainsFunc(s.AnyOf, isNull)
 }
 
 // TestTagsAgreeWithDefaults compares the defaults that the tags, and so the
@@ -152,33 +161,7 @@ func compareDefaults(t *testing.T, path string, v reflect.Value) {
 // TestSchemaAcceptsAndRefuses validates the built-in scenarios, which the
 // schema must accept, and some bad ones that it must not.
 func TestSchemaAcceptsAndRefuses(t *testing.T) {
-	text, err := JSONSchema()
-	if err != nil {
-		t.Fatal(err)
-	}
-	doc, err := validator.UnmarshalJSON(bytes.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	compiler := validator.NewCompiler()
-	if err := compiler.AddResource("scenario.json", doc); err != nil {
-		t.Fatal(err)
-	}
-	schema, err := compiler.Compile("scenario.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	validate := func(data []byte) error {
-		asJSON, err := yaml.YAMLToJSON(data)
-		if err != nil {
-			t.Fatal(err)
-		}
-		instance, err := validator.UnmarshalJSON(bytes.NewReader(asJSON))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return schema.Validate(instance)
-	}
+	validate := schemaValidator(t)
 	good := map[string]string{"minimal": minimal, "settable": settable, "templated": templated, "probe": minimal + "probe: false\n"}
 	for _, e := range Library() {
 		source, _ := Source(e.Name)
@@ -196,6 +179,79 @@ func TestSchemaAcceptsAndRefuses(t *testing.T) {
 		}
 		if validate(data) == nil {
 			t.Errorf("the schema accepts %s", name)
+		}
+	}
+}
+
+// schemaValidator returns what validates a scenario's text by the schema.
+func schemaValidator(t *testing.T) func([]byte) error {
+	t.Helper()
+	text, err := JSONSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := validator.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := validator.NewCompiler()
+	if err := compiler.AddResource("scenario.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := compiler.Compile("scenario.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(data []byte) error {
+		asJSON, err := yaml.YAMLToJSON(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		instance, err := validator.UnmarshalJSON(bytes.NewReader(asJSON))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return schema.Validate(instance)
+	}
+}
+
+// TestSchemaAgreesWithLoad wants the same of the schema and of what reads a
+// scenario: values that can be written in more than one way, and keys with
+// nothing after them.
+func TestSchemaAgreesWithLoad(t *testing.T) {
+	validate := schemaValidator(t)
+	target := func(cluster string) string {
+		return "name: part\ntarget: {cluster: {" + cluster + "}}\nload: [{name: main, closed: {concurrency: 1}, duration: 5s}]\n"
+	}
+	load := func(stream string) string {
+		return "name: part\ntarget: {cluster: {workers: 2}}\nload: [{name: main, closed: {concurrency: 1}, duration: 5s, " + stream + "}]\n"
+	}
+	for text, good := range map[string]bool{
+		minimal + "warmup: 0\n":                               true,
+		minimal + "warmup: \"0\"\n":                           true,
+		minimal + "warmup: .5s\n":                             true,
+		minimal + "warmup: 5\n":                               false,
+		minimal + "warmup: -1s\n":                             false,
+		minimal + "chaos: [{name: crash, kill: {}, at: 0}]\n": true,
+		minimal + "chaos:\nslo:\n":                            true,
+		minimal + "seed:\nwarmup:\nprobe:\nbudget: {objective: 99%, window: }\n": true,
+		minimal + "chaos: [{name: crash, kill: , at: 1s}]\n":                     false,
+		minimal + "budget:\n":                                                     false,
+		"name: part\ntarget: {cluster: {}}\nload:\n":                              false,
+		load("failure_pause: 0"):                                                  true,
+		load("requests: [{method: POST, body: 5}]"):                               true,
+		load("requests: [{path: }]"):                                              true,
+		load("requests: [{path: {}}]"):                                            false,
+		target("dispatch: proxy, tls: {self_signed: true, min_version: 1.2}"):     true,
+		target("dispatch: proxy, tls: {self_signed: true, min_version: \"1.3\"}"): true,
+		target("dispatch: proxy, tls: {self_signed: true, min_version: 1.1}"):     false,
+		target("dispatch: proxy, tls: "):                                          false,
+		target("dispatch: , weights: "):                                           true,
+	} {
+		bySchema := validate([]byte(text))
+		_, byLoad := LoadBytes("part.yaml", []byte(text), Options{})
+		if (bySchema == nil) != good || (byLoad == nil) != good {
+			t.Errorf("%s\nwant %v, the schema says %v, hachaos %v", text, good, bySchema, byLoad)
 		}
 	}
 }

@@ -82,6 +82,8 @@ func (c *Config) checkReplicas(report func(path, message string)) {
 	switch {
 	case c.Replicas < 0 || c.Replicas > mostReplicas:
 		report("replicas", fmt.Sprintf("replicas is a number from 0 to %d", mostReplicas))
+	case c.Replicas == 0 && redis:
+		report("replicas", fmt.Sprintf("without a replica there is nothing that a %s could promote: 1 or more (left out: %d)", c.Topology, usualReplicas[c.Topology]))
 	case c.Replicas > 0 && c.Kind == "redis" && !redis:
 		report("replicas", "a single Redis has no replicas (topology: sentinel or cluster)")
 	case c.Replicas > 0 && c.Kind != "redis" && c.Kind != "postgres":
@@ -108,6 +110,7 @@ func (c *Config) checkReplicas(report func(path, message string)) {
 		report("failover_after", "failover_after is negative")
 	case c.FailoverAfter == 0 && c.Replicas > 0 && c.Mode != "embedded":
 		report("failover_after", "failover_after must be longer than 0s: a primary that lives would be replaced too")
+	case c.FailoverAfter > 0 && c.Replicas == 0 && redis: // said of replicas
 	case c.FailoverAfter > 0 && c.Replicas == 0:
 		report("failover_after", "there is no replica that could take over: set replicas")
 	case c.FailoverAfter > 0 && c.Mode == "embedded":

@@ -87,6 +87,21 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// TestCheckNoReplica writes replicas: 0, which the defaults would fill in if it was
+// left out: what is refused is that key, and none that nobody wrote.
+func TestCheckNoReplica(t *testing.T) {
+	for _, topology := range []string{"sentinel", "cluster"} {
+		c := backend.Config{Kind: "redis", Topology: topology}
+		c.SetDefaults()
+		c.Replicas = 0
+		var got []string
+		c.Check(func(path, message string) { got = append(got, path+": "+message) })
+		if len(got) != 1 || !strings.HasPrefix(got[0], "replicas: without a replica there is nothing that a "+topology+" could promote: 1 or more") {
+			t.Errorf("%s: reported %q", topology, got)
+		}
+	}
+}
+
 func TestEnv(t *testing.T) {
 	s := newStage(t)
 	cache := s.play("session-cache", backend.Config{Kind: "redis", Mode: "embedded"})

@@ -46,17 +46,13 @@ func (c *Config) setRedisDefaults() {
 	if c.Topology == "" {
 		c.Topology = "single"
 	}
-	switch c.Topology {
-	case "sentinel":
-		if c.Replicas == 0 {
-			c.Replicas = 2
-		}
-		if c.Sentinels == 0 {
-			c.Sentinels = 3
-		}
-	case "cluster":
-		if c.Replicas == 0 {
-			c.Replicas = 1
-		}
+	if c.Replicas == 0 {
+		c.Replicas = usualReplicas[c.Topology]
+	}
+	if c.Topology == "sentinel" && c.Sentinels == 0 {
+		c.Sentinels = 3
 	}
 }
+
+// usualReplicas is how many a Redis has, by its topology, if nobody says.
+var usualReplicas = map[string]int{"sentinel": 2, "cluster": 1}
