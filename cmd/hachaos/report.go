@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"io"
+
 	"github.com/hachaos/hachaos/reports"
 	"github.com/spf13/cobra"
 )
@@ -20,6 +23,11 @@ func reportCommand() *cobra.Command {
 			if err != nil {
 				return usageError(err)
 			}
+			if practices {
+				if err := addPractices(outputs); err != nil {
+					return usageError(err)
+				}
+			}
 			doc, err := readDocument(args[0])
 			if err != nil {
 				return err
@@ -29,16 +37,28 @@ func reportCommand() *cobra.Command {
 				o.Practices = practices
 				return printed(reports.Text(cmd.OutOrStdout(), doc, o))
 			}
-			for _, o := range outputs {
-				if err := o.write(cmd.OutOrStdout(), doc); err != nil {
-					return runError(err)
-				}
-			}
-			return nil
+			return ended([]int{writeAll(cmd, outputs, doc)})
 		},
 	}
 	cmd.Flags().StringArrayVarP(&paths, "output", "o", nil, "write to `FILE`, in the format of its ending; - is standard output (repeatable)")
-	cmd.Flags().BoolVar(&practices, "practices", false, "add the checklist: which practices of high availability the run has shown")
+	cmd.Flags().BoolVar(&practices, "practices", false, "add the checklist to the text: which practices of high availability the run has shown")
 	cmd.Flags().StringVar(&format, "format", "json", formatUsage())
 	return cmd
+}
+
+// addPractices puts the checklist into outputs that are text. Pages and JSON have
+// it anyway; what cannot have it is refused.
+func addPractices(outputs []output) error {
+	for i := range outputs {
+		switch f := &outputs[i].format; f.Name {
+		case "json", "html":
+		case "txt":
+			f.Write = func(w io.Writer, doc reports.Document) error {
+				return reports.Text(w, doc, reports.TextOptions{Practices: true})
+			}
+		default:
+			return fmt.Errorf("--practices: %s holds no checklist (txt, html and json do)", f.Name)
+		}
+	}
+	return nil
 }

@@ -45,7 +45,7 @@ func runCommand() *cobra.Command {
 	flags.Uint64Var(&f.seed, "seed", 0, "seed of every random choice, instead of the scenario's")
 	flags.StringArrayVar(&f.sets, "set", nil, "change a value of the scenario: `PATH=VALUE`, lists indexed by name (repeatable)")
 	flags.IntVar(&f.repeat, "repeat", 1, "play each scenario this many times")
-	flags.BoolVar(&f.dry, "dry-run", false, "print the schedule of faults and play nothing")
+	flags.BoolVar(&f.dry, "dry-run", false, "print the schedule of faults, or the same as JSON (--json), and play nothing")
 	flags.BoolVar(&f.json, "json", false, "print the report (or the schedule) as JSON: short for -o - --format json")
 	flags.BoolVar(&f.allowRemote, "allow-remote", false, "allow targets whose host is not loopback")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing but errors; the exit code and -o tell the outcome")
@@ -60,6 +60,12 @@ func (f *runFlags) run(cmd *cobra.Command, names []string) error {
 	}
 	if i := slices.IndexFunc(f.outputs, func(path string) bool { return path != "-" }); f.dry && i >= 0 {
 		return usageError(fmt.Errorf("-o %s: --dry-run plays nothing, so that there is no report", f.outputs[i]))
+	}
+	if err := checkFormat(f.json, f.format); err != nil {
+		return usageError(err)
+	}
+	if f.dry && f.format != "json" && f.format != "txt" {
+		return usageError(fmt.Errorf("--format %s: --dry-run prints its schedule as txt or json", f.format))
 	}
 	outputs, err := parseOutputs(withStdout(cmd, f.outputs, f.json), f.format)
 	if err != nil {
@@ -78,7 +84,7 @@ func (f *runFlags) run(cmd *cobra.Command, names []string) error {
 		list = append(list, all...)
 	}
 	if f.dry {
-		return printSchedules(cmd.OutOrStdout(), list, f.json)
+		return printSchedules(cmd.OutOrStdout(), list, toStdout(outputs) && f.format == "json")
 	}
 	if err := checkFiles(f.outputs); err != nil {
 		return err
