@@ -44,9 +44,10 @@ type proxy struct {
 	gate    gate
 	abort   context.CancelFunc // of all that is on its way
 	wg      sync.WaitGroup
+	grace   time.Duration
 	rejects atomic.Bool // what comes while the cluster stops
-	passes  atomic.Bool // another master has the listener
-	silent  sync.Map    // connections that have said nothing yet
+	ends    atomic.Bool // each answer is the last one on its connection
+	idle    sync.Map    // connections without a request, each with its [http.ConnState]: new or idle
 }
 
 // newProxy owns ln, counts requests in counts and the rest at the desk, and
@@ -69,7 +70,7 @@ func newProxy(ln *net.TCPListener, c Config, made *secrets, counts *page.Request
 	p := &proxy{
 		config: c, desk: desk, pool: pool, secure: secure, sticky: newSticky(c, made), turned: refusal{counts: &desk.Refused},
 		ln:   &sweptListener{TCPListener: ln, open: desk.Mine(page.Conns)},
-		rate: newLimiter(float64(c.Limits.Rate), &desk.Due),
+		rate: newLimiter(float64(c.Limits.Rate), &desk.Due), grace: keptGrace,
 	}
 	if most := int64(c.Limits.Connections); most > 0 {
 		p.ln.full, p.ln.tooMany = func() bool { return desk.Exceeds(page.Conns, most) }, p.turnAway
@@ -127,11 +128,33 @@ func (p *proxy) gone(m *member)                    { p.pool.leave(m) }
 func (*proxy) said(*member, frame)                 {}
 func (*proxy) queued() int                         { return 0 }
 
-// drain takes no more connections and waits for the answers that are owed.
+// drain takes no more connections and waits for the answers that are owed, also to
+// what clients ask within a moment over connections that they keep.
 func (p *proxy) drain(ctx context.Context) {
-	p.rejects.Store(p.config.Drain.Mode == "reject" && !p.passes.Load())
+	p.rejects.Store(p.config.Drain.Mode == "reject")
+	p.ends.Store(true)
 	p.ln.Close()
 	p.wg.Wait()
+	for over := time.Now().Add(p.grace); p.ln.open.Load() > 0 && time.Now().Before(over) && ctx.Err() == nil; {
+		pause(ctx, lookEvery)
+	}
+	p.shutDown(ctx)
+}
+
+const (
+	// keptGrace is how long clients have to come once more over a connection that
+	// they keep when the cluster stops, and to be told that it ends.
+	keptGrace = time.Second
+	// lookEvery is the time between two looks at what clients do meanwhile.
+	lookEvery = 10 * time.Millisecond
+)
+
+// shutDown closes connections without a request, and waits for the others. A
+// request that has come and was not read yet, as on a busy machine, is one.
+func (p *proxy) shutDown(ctx context.Context) {
+	for p.isAsked() && ctx.Err() == nil {
+		pause(ctx, lookEvery)
+	}
 	if p.server.Shutdown(ctx) == nil {
 		return
 	}
@@ -153,30 +176,57 @@ const passGrace = 2 * time.Second
 // pass leaves new connections to another master, and answers what is owed, also to
 // who has said nothing yet.
 func (p *proxy) pass(ctx context.Context) {
-	p.passes.Store(true)
+	p.ends.Store(true)
 	p.ln.Close()
 	pause(ctx, passGrace)
 	for p.hasSilent() && ctx.Err() == nil {
-		pause(ctx, sweepFor)
+		pause(ctx, lookEvery)
 	}
-	p.drain(ctx)
+	p.wg.Wait()
+	p.shutDown(ctx)
 }
 
-// listenFor keeps silent true to its name.
+// listenFor keeps idle true to its name.
 func (p *proxy) listenFor(c net.Conn, state http.ConnState) {
-	if state == http.StateNew {
-		p.silent.Store(c, nil)
+	if state == http.StateNew || state == http.StateIdle {
+		p.idle.Store(c, state)
 	} else {
-		p.silent.Delete(c)
+		p.idle.Delete(c)
 	}
 }
 
+// hasSilent tells whether a client has said nothing yet.
 func (p *proxy) hasSilent() (has bool) {
-	p.silent.Range(func(any, any) bool {
-		has = true
-		return false
+	p.idle.Range(func(_, state any) bool {
+		has = state == http.StateNew
+		return !has
 	})
 	return has
+}
+
+// isAsked tells whether a client has sent what the server has not seen yet.
+func (p *proxy) isAsked() (is bool) {
+	p.idle.Range(func(c, _ any) bool {
+		is = pending(c.(net.Conn))
+		return !is
+	})
+	return is
+}
+
+// pending tells whether something has come to a client's connection, whatever it is
+// wrapped in, that was not read yet.
+func pending(c net.Conn) bool {
+	if s, ok := c.(*screen); ok {
+		if begun := s.begun.Load(); begun != 0 {
+			return time.Since(time.Unix(0, begun)) <= headerGrace
+		}
+		c = s.Conn
+	}
+	if t, ok := c.(*tls.Conn); ok {
+		c = t.NetConn()
+	}
+	swept, ok := c.(*sweptConn)
+	return ok && swept.Pending()
 }
 
 // passTime bounds how long pass takes, where the cluster goes on: a header's time

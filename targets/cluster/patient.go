@@ -103,7 +103,7 @@ type patientWriter struct {
 	idle    time.Duration
 	body    *patientBody // nil: the request has none
 	last    bool         // what follows is not looked at: see screen
-	passes  *atomic.Bool // it is the last one from when this is set
+	ends    *atomic.Bool // it is the last one from when this is set
 	began   bool
 }
 
@@ -121,7 +121,7 @@ func (w *patientWriter) WriteHeader(status int) {
 	if status < 200 && status != http.StatusSwitchingProtocols {
 		return
 	}
-	if status >= 200 && (w.last || w.passes.Load() || w.body.cutOff()) {
+	if status >= 200 && (w.last || w.ends.Load() || w.body.cutOff()) {
 		w.Header().Set("Connection", "close")
 	}
 	w.began = true

@@ -19,7 +19,7 @@ import (
 func (p *proxy) ServeHTTP(to http.ResponseWriter, r *http.Request) {
 	limit := int64(p.config.Limits.Body)
 	idle, control := p.config.Timeouts.Idle.Std(), http.NewResponseController(to)
-	w := &patientWriter{ResponseWriter: to, control: control, idle: idle, last: endless(r), passes: &p.passes}
+	w := &patientWriter{ResponseWriter: to, control: control, idle: idle, last: endless(r), ends: &p.ends}
 	var body *patientBody
 	if r.ContentLength != 0 {
 		body = &patientBody{ReadCloser: http.MaxBytesReader(w, r.Body, limit), length: r.ContentLength, control: control, idle: idle}
