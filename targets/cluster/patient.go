@@ -4,6 +4,7 @@ package cluster
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -20,6 +21,7 @@ type patientBody struct {
 	idle    time.Duration
 	screen  *screen     // nil: it came by HTTP/2, and ends with its stream
 	ended   atomic.Bool // it was read to its end
+	bad     atomic.Bool // it has none
 
 	mu        sync.Mutex
 	abandoned bool // nobody wants it
@@ -29,17 +31,24 @@ type patientBody struct {
 // bodyKey is where a request's context has a body that may be too long to keep.
 type bodyKey struct{}
 
-var errSlowClient = errors.New("the client does not send its request")
+var (
+	errSlowClient = errors.New("the client does not send its request")
+	errBadBody    = errors.New("the client's body is malformed or breaks off")
+)
 
 func (b *patientBody) Read(p []byte) (int, error) {
 	b.allow(time.Now().Add(b.idle))
 	n, err := b.ReadCloser.Read(p)
-	if err == io.EOF {
+	switch {
+	case err == nil || tooLarge(err):
+	case err == io.EOF:
 		b.ended.Store(true)
 		b.allow(time.Time{})
-	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		err = errSlowClient
+	default:
+		b.bad.Store(true)
+		err = fmt.Errorf("%w: %w", errBadBody, err)
 	}
 	return n, err
 }

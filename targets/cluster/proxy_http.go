@@ -69,6 +69,7 @@ func (p *proxy) ServeHTTP(to http.ResponseWriter, r *http.Request) {
 // headers is not passed on.
 func (p *proxy) rewrite(r *httputil.ProxyRequest) {
 	r.Out.Host = r.In.Host
+	r.Out.URL.RawQuery = r.In.URL.RawQuery // what cannot be parsed has been left out
 	r.SetXForwarded()
 	if p.secure != nil {
 		r.Out.Header.Set("X-Forwarded-Proto", "https")
@@ -103,12 +104,19 @@ func failed(w http.ResponseWriter, r *http.Request, err error) {
 		status = http.StatusGatewayTimeout
 	case errors.Is(err, errSlowClient):
 		status = http.StatusRequestTimeout
-	}
-	if status == http.StatusRequestTimeout {
+		w.Header().Set("Connection", "close")
+	case isBad(r): // if the client has hung up in it, the error may say no more than that
+		status = http.StatusBadRequest
 		w.Header().Set("Connection", "close")
 	}
 	w.Header().Set("Via", via(1))
 	http.Error(w, http.StatusText(status), status)
+}
+
+// isBad tells whether a request's body was malformed or broke off.
+func isBad(r *http.Request) bool {
+	body, _ := r.Context().Value(bodyKey{}).(*patientBody)
+	return body != nil && body.bad.Load()
 }
 
 // via is what the proxy adds to Via: over which HTTP a message came to it, and

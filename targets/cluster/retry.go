@@ -63,8 +63,8 @@ func (t *retrier) RoundTrip(r *http.Request) (*http.Response, error) {
 		if r.Context().Err() != nil || err == nil && !t.bad(response.StatusCode) {
 			return response, err
 		}
-		if errors.Is(err, errSlowClient) || tooLarge(err) {
-			return nil, err
+		if errors.Is(err, errSlowClient) || errors.Is(err, errBadBody) || tooLarge(err) {
+			return nil, err // it is no worker's fault
 		}
 		unsent := err != nil && cause(err) == "connect" && !body.touched.Load()
 		if unsent && t.pool.left(u) {
