@@ -9,10 +9,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/hachaos/hachaos/loadgen/clock"
+	"golang.org/x/net/http/httpguts"
 )
 
 // attempt is one request to one worker.
@@ -59,8 +61,12 @@ func (a *attempt) send(r *http.Request) (*http.Response, error) {
 	a.pool.answered(a.upstream, clock.Since(began)-slow)
 	a.upstream.member.gave(response.StatusCode)
 	if response.StatusCode == http.StatusSwitchingProtocols {
+		through, ok := response.Body.(io.ReadWriteCloser)
+		if !ok || !switches(r, response) { // no client is switched to that
+			response.Body.Close()
+			return nil, a.end(ctx, errors.New("the worker switches to a protocol that it was not asked for"))
+		}
 		a.timer.Stop()
-		through := response.Body.(io.ReadWriteCloser)
 		a.timer = time.AfterFunc(a.config.Timeouts.Tunnel.Std(), func() { through.Close() }) // the context has no hold of it any more
 		response.Body = &tunnel{through, a}
 		return response, nil
@@ -77,6 +83,12 @@ func (a *attempt) send(r *http.Request) (*http.Response, error) {
 	_ = a.end(ctx, nil)
 	response.Body = io.NopCloser(bytes.NewReader(whole))
 	return response, nil
+}
+
+// switches tells whether an answer names the protocol that its request asked for.
+func switches(r *http.Request, answer *http.Response) bool {
+	asked := r.Header.Get("Upgrade")
+	return asked != "" && httpguts.HeaderValuesContainsToken(answer.Header["Connection"], "Upgrade") && strings.EqualFold(asked, answer.Header.Get("Upgrade"))
 }
 
 // end ends the attempt; the error of one that was cut off says why.

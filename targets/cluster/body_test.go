@@ -46,3 +46,30 @@ func TestProxyLeavesTargetsAsTheyAre(t *testing.T) {
 		}
 	}
 }
+
+// A worker that switches to what nobody asked for is let go of.
+func TestProxySwitchesToWhatWasAskedFor(t *testing.T) {
+	for what, header := range map[string]string{
+		"nothing": "", "something else": "Connection: Upgrade\r\nUpgrade: y\r\n", "half of it": "Upgrade: x\r\n",
+	} {
+		over := make(chan struct{})
+		f := newFront(t, Config{}, func(w http.ResponseWriter, _ *http.Request) {
+			defer close(over)
+			conn, rest, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\n%s\r\n", header)
+			_, _ = io.Copy(io.Discard, rest) // until the proxy hangs up
+		})
+		worker := f.pool.upstreams[0]
+		if all := f.say("GET / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"); !strings.HasPrefix(all, "HTTP/1.1 502 ") {
+			t.Errorf("switched to %s, the client is told %q", what, all)
+		}
+		if !eventually(func() bool { return f.pool.has(worker) == 0 }) {
+			t.Fatalf("switched to %s, the request counts as in flight", what)
+		}
+		<-over
+	}
+}
