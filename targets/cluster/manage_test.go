@@ -157,6 +157,32 @@ func TestScaleDownDrains(t *testing.T) {
 	}
 }
 
+// A slot that comes back goes on with its lives: one that was removed may still have
+// a worker that leaves.
+func TestScaleCountsLivesOn(t *testing.T) {
+	t.Parallel()
+	f := start(t, masterOptions{Config: config(2, "handoff", 0)})
+	ctx, cancel := timeout()
+	defer cancel()
+	old := f.id(2)
+	f.freeze(old) // it does not hear that it is to leave
+	smaller := make(chan error, 1)
+	go func() { smaller <- f.Scale(ctx, 1) }()
+	f.await("one slot", func(s Status) bool { return len(s.Workers) == 1 })
+	if err := f.Scale(ctx, 2); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range f.page.Processes() {
+		if p.Slot == 2 && (p.Life == 1) != (p.ID == old) {
+			t.Errorf("worker 2 (pid %d) has life %d beside pid %d", p.ID.PID, p.Life, old.PID)
+		}
+	}
+	f.signal(old, "SIGKILL")
+	if err := <-smaller; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestOutputHasTimeAndWorker(t *testing.T) {
 	t.Parallel()
 	f := launch(t, masterOptions{Config: config(1, "handoff", 0), Mood: "chatter"})

@@ -47,6 +47,17 @@ func (m *master) scale(n int) error {
 	return nil
 }
 
+// livesOf is the last life that a slot of this number had: a worker may still be
+// leaving that is of one that was removed.
+func (m *master) livesOf(number int) (life int) {
+	for _, p := range m.page.Processes() {
+		if p.Slot == number {
+			life = max(life, p.Life)
+		}
+	}
+	return life
+}
+
 // resize adds slots, or removes the last ones.
 func (m *master) resize(n int) (coming, going []*worker, err error) {
 	if m.stopping {
@@ -75,6 +86,7 @@ func (m *master) resize(n int) (coming, going []*worker, err error) {
 	}
 	for len(m.slots) < n {
 		s := newSlot(len(m.slots)+1, m.Config.Restart)
+		s.lives = m.livesOf(s.number)
 		m.slots = append(m.slots, s)
 		w, err := m.spawn(s)
 		if err != nil {
