@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,8 +61,11 @@ func (c *Config) setEdgeDefaults() {
 }
 
 // checkEdge reports what is wrong with what only a proxy can do. Where another
-// dispatch would silently leave it out, that is a mistake too.
+// dispatch would silently leave it out, that is a mistake too; of what has a
+// default, if it is another one.
 func (c *Config) checkEdge(report func(path, message string)) {
+	var usual Config
+	usual.setProxyDefaults()
 	for _, k := range []struct {
 		key   string
 		given bool
@@ -70,15 +74,23 @@ func (c *Config) checkEdge(report func(path, message string)) {
 		{"sticky", c.Sticky != nil, "sees a request before it chooses a worker"},
 		{"health", c.Health != nil, "asks workers for their health"},
 		{"tls", c.TLS != nil, "speaks for all workers"},
+		{"balance", c.Balance != usual.Balance, "chooses among workers"},
+		{"retry", c.Retry.Attempts != usual.Retry.Attempts || !slices.Equal(c.Retry.On, usual.Retry.On), "can send a request to another worker"},
+		{"passive", c.Passive != usual.Passive, "sees requests fail"},
+		{"timeouts", c.Timeouts != usual.Timeouts, "bounds each phase of a request"},
 		{"weights", c.Weights != nil, "chooses among workers"},
 		{"backup", c.Backup != nil, "chooses among workers"},
 		{"slow_start", c.SlowStart != 0, "chooses among workers"},
+		{"limits.body", c.Limits.Body != usual.Limits.Body, "passes bodies on"},
 		{"limits.rate", c.Limits.Rate != 0, "counts requests before they reach workers"},
 		{"limits.connections", c.Limits.Connections != 0, "knows of all connections"},
 	} {
 		if k.given && c.Dispatch != "proxy" {
 			report(k.key, fmt.Sprintf("%s needs dispatch proxy, which alone %s; the dispatch is %s", k.key, k.why, c.Dispatch))
 		}
+	}
+	if c.Dispatch == "proxy" {
+		c.checkBalance(usual.Balance, report)
 	}
 	if c.Health != nil {
 		c.Health.check(report)
@@ -94,6 +106,27 @@ func (c *Config) checkEdge(report func(path, message string)) {
 	}
 	if c.Limits.Connections < 0 {
 		report("limits.connections", "connections is a number from 0, which means no limit")
+	}
+}
+
+// checkBalance reports what the way in which workers are chosen leaves out.
+func (c *Config) checkBalance(usual string, report func(path, message string)) {
+	if c.Sticky != nil && c.Sticky.By == "ip" {
+		if c.Balance != usual && c.Balance != "ip-hash" {
+			report("balance", fmt.Sprintf("sticky by ip chooses by ip-hash, never by %s: leave one of them out", c.Balance))
+		}
+		return
+	}
+	if c.Balance != "round-robin" {
+		return
+	}
+	for _, k := range []struct {
+		key   string
+		given bool
+	}{{"weights", c.Weights != nil}, {"slow_start", c.SlowStart != 0}} {
+		if k.given {
+			report(k.key, k.key+" has no effect with balance round-robin, which takes workers in turn: use weighted-round-robin, or another one")
+		}
 	}
 }
 

@@ -16,10 +16,13 @@ import (
 func config(workers int, dispatch string, work time.Duration) Config {
 	// A slow machine must not look like workers that never become ready.
 	long := units.Duration(patience)
-	return Config{
+	c := Config{
 		Workers: Workers(workers), Dispatch: dispatch, App: app.Config{Work: units.Duration(work)}, ReadyTimeout: long, KillTimeout: long,
-		Timeouts: Timeouts{Connect: long, Answer: long}, // nor like a proxy's worker that does not answer
 	}
+	if dispatch == "proxy" {
+		c.Timeouts = Timeouts{Connect: long, Answer: long} // nor like one that does not answer
+	}
+	return c
 }
 
 var dispatches = []string{"handoff", "shared", "reuseport", "proxy"}

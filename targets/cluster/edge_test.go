@@ -367,6 +367,11 @@ func TestEdgeMistakes(t *testing.T) {
 	}{
 		{Config{Dispatch: "shared", Sticky: &Sticky{By: "ip"}}, "sticky"},
 		{Config{Dispatch: "handoff", Health: &Health{}, TLS: &TLS{SelfSigned: true}, Limits: Limits{Rate: 1, Connections: 1}}, "health tls limits.rate limits.connections"},
+		{Config{Dispatch: "handoff", Balance: "random", Retry: Retry{Attempts: 1}, Passive: Passive{MaxFails: 1}, Timeouts: Timeouts{Answer: 1}, Limits: Limits{Body: 1}}, "balance retry passive timeouts limits.body"},
+		{Config{Dispatch: "reuseport", Retry: Retry{On: []string{"reset"}}, Limits: Limits{Header: 8 << 10}}, "retry"},
+		{Config{Dispatch: "proxy", Balance: "round-robin", Weights: []int{1}, SlowStart: 1}, "weights slow_start"},
+		{Config{Dispatch: "proxy", Balance: "random", Sticky: &Sticky{By: "ip"}}, "balance"},
+		{Config{Dispatch: "proxy", Balance: "ip-hash", Weights: []int{2}, SlowStart: 1, Sticky: &Sticky{By: "ip"}}, ""},
 		{Config{Dispatch: "proxy", Sticky: &Sticky{By: "luck", Name: "a b", TTL: 1, Path: "x"}}, "sticky.by sticky.name sticky.ttl sticky.path"},
 		{Config{Dispatch: "proxy", Health: &Health{Path: "x", Interval: -1, Timeout: -1, Fails: -1, Passes: -1, NoneLeft: "hope"}}, "health.path health.interval health.timeout health.fails health.passes health.none_left"},
 		{Config{Dispatch: "proxy", TLS: &TLS{}}, "tls"},
