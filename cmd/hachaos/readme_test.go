@@ -21,12 +21,13 @@ const (
 	aroundTarget = `name: part
 load: [{name: main, closed: {concurrency: 1}, duration: 30s, requests: [{path: /}]}]
 `
-	around = aroundTarget + "target: {single: {app: {work: 1ms}}}\n"
+	aroundLoad = "name: part\ntarget: {single: {app: {work: 1ms}}}\n"
+	around     = aroundTarget + "target: {single: {app: {work: 1ms}}}\n"
 )
 
 // TestReadme runs every command of the README, in its order, in one folder. The
 // first scenario that is printed there is its my.yaml. Parts of one that name
-// dependencies or a target are validated.
+// dependencies, a target or load are validated.
 func TestReadme(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root(t), "README.md"))
 	if err != nil {
@@ -40,7 +41,7 @@ func TestReadme(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(dir, "my.yaml")); err != nil && strings.HasPrefix(body, "name:") {
 				write(t, dir, "my.yaml", body)
 			}
-			for key, text := range map[string]string{"dependencies:": around, "target:": aroundTarget} {
+			for key, text := range map[string]string{"dependencies:": around, "target:": aroundTarget, "load:": aroundLoad} {
 				if strings.HasPrefix(body, key) {
 					write(t, dir, "part.yaml", text+body)
 					runReadmeLine(t, dir, "sh", "hachaos validate part.yaml")
