@@ -226,7 +226,7 @@ func (f *clusterFlags) reloadCommand() *cobra.Command {
 		Short: "Replace every worker, one by one, and wait until that is done",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), interrupts...)
+			ctx, stop := signal.NotifyContext(cmd.Context(), heard()...)
 			defer stop()
 			if err := (cluster.Client{Dir: f.dir}).Reload(ctx); err != nil {
 				return runError(err)
@@ -247,7 +247,7 @@ func (f *clusterFlags) scaleCommand() *cobra.Command {
 			if err != nil {
 				return usageError(fmt.Errorf("%q is no number of workers", args[0]))
 			}
-			ctx, stop := signal.NotifyContext(cmd.Context(), interrupts...)
+			ctx, stop := signal.NotifyContext(cmd.Context(), heard()...)
 			defer stop()
 			if err := (cluster.Client{Dir: f.dir}).Scale(ctx, n); err != nil {
 				return runError(err)
@@ -279,7 +279,7 @@ workers go on; hachaos cluster reload replaces them by the new binary's.`,
 				}
 				binary = self
 			}
-			ctx, stop := signal.NotifyContext(cmd.Context(), interrupts...)
+			ctx, stop := signal.NotifyContext(cmd.Context(), heard()...)
 			defer stop()
 			client := cluster.Client{Dir: f.dir}
 			if err := client.Upgrade(ctx, binary); err != nil {
@@ -303,7 +303,7 @@ func (f *clusterFlags) stopCommand() *cobra.Command {
 		Short: "Let the cluster finish what it has and end",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), interrupts...)
+			ctx, stop := signal.NotifyContext(cmd.Context(), heard()...)
 			defer stop()
 			if err := (cluster.Client{Dir: f.dir}).Stop(ctx); err != nil {
 				return runError(err)
