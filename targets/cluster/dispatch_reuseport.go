@@ -257,9 +257,15 @@ func (r *reuseport) vacate(slot int) {
 // stops, and then what has come to it by then.
 func (r *reuseport) handOver(l *slotListener, over <-chan struct{}) {
 	f, err := duplicate(l.file)
-	if err != nil {
+	for ; err != nil; f, err = duplicate(l.file) { // for want of descriptors
 		r.log.Warn("accept for a slot without a worker", "worker", l.slot, "error", err)
-		return
+		select {
+		case <-time.After(acceptPause):
+		case <-over:
+			return
+		case <-r.stop:
+			return
+		}
 	}
 	var accepting sync.WaitGroup
 	accepting.Go(func() { r.heir.accept(f) })

@@ -186,6 +186,10 @@ func (m *master) run(ctx context.Context, signals <-chan os.Signal) error {
 	err := m.loop(ctx, signals)
 	if m.yielded {
 		m.farewell = m.passOnAll(signals)
+		if p, ok := m.dispatch.(*proxy); ok && m.admin != nil && len(m.Config.Exec) == 0 {
+			p.own.Store(askMaster(m.admin.address()))
+		}
+		m.admin.close() // the next master answers there, who knows what
 		m.settle()
 	}
 	return err

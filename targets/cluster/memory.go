@@ -78,9 +78,9 @@ func (m *master) measured(w *worker, u usage) {
 		m.post(func() {
 			if err == nil {
 				s.fat = false
-				s.restarts++
-				if s.current != nil {
-					s.current.entry.SetRestarts(s.restarts)
+				if next := s.current; next != nil && next.life > w.life && !s.removed {
+					s.restarts++
+					next.entry.SetRestarts(s.restarts)
 				}
 				return
 			}

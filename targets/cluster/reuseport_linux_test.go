@@ -112,9 +112,7 @@ func TestReuseportSparesNotAll(t *testing.T) {
 	}
 	f.await("no worker to be left", func(s Status) bool { return s.Ready == 0 })
 	clients := f.waiting(40)
-	if n := f.status().Queued; n != 0 {
-		t.Errorf("%d wait in a line for workers that there are not", n)
-	}
+	f.await("nobody to wait in a line for workers that there are not", func(s Status) bool { return s.Queued == 0 })
 	f.mood("second hangs")
 	ctx, cancel := timeout()
 	defer cancel()

@@ -1,9 +1,11 @@
 package cluster
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"slices"
 	"testing"
@@ -250,6 +252,9 @@ func TestUpgradeKeepsWhoIsSilent(t *testing.T) {
 		t.Fatal("it has no connection")
 	}
 	f.upgrade()
+	if !eventually(func() bool { return answersAll("http://"+f.status().Admin+"/health", 50) }) {
+		t.Error("who asks for /health still finds the master that was")
+	}
 	// A server of net/http that is shut down takes one that is silent for 5 s for
 	// idle.
 	_ = silent.SetReadDeadline(time.Now().Add(8 * time.Second))
@@ -257,12 +262,27 @@ func TestUpgradeKeepsWhoIsSilent(t *testing.T) {
 		t.Errorf("a silent client: %v", err)
 	}
 	_ = silent.SetReadDeadline(time.Now().Add(patience))
-	if _, err := fmt.Fprint(silent, "GET / HTTP/1.1\r\nHost: test\r\n\r\n"); err != nil {
+	if _, err := fmt.Fprint(silent, "GET /health HTTP/1.1\r\nHost: test\r\n\r\n"); err != nil {
 		t.Error(err)
 	}
-	if n, err := silent.Read(make([]byte, 1)); n != 1 {
-		t.Errorf("a client that was silent so far: %v", err)
+	if a, err := http.ReadResponse(bufio.NewReader(silent), nil); err != nil || a.StatusCode != http.StatusOK {
+		t.Errorf("a client that was silent so far: %+v, %v", a, err)
 	}
 	<-f.process.Done()
 	f.end()
+}
+
+// answersAll tells whether so many requests in a row are answered well.
+func answersAll(url string, requests int) bool {
+	for range requests {
+		a, err := http.Get(url)
+		if err != nil {
+			return false
+		}
+		a.Body.Close()
+		if a.StatusCode != http.StatusOK {
+			return false
+		}
+	}
+	return true
 }

@@ -80,6 +80,7 @@ type Page struct {
 	memory []byte
 	once   sync.Once
 	seat   int // this process's; -1: there was none
+	seated bool
 	next   int
 }
 
@@ -154,9 +155,14 @@ func Map(f *os.File) (*Page, error) {
 // File is the page's file, to be inherited by a process that maps it.
 func (p *Page) File() *os.File { return p.file }
 
-// Close unmaps the page. Its entries must not be used any more.
+// Close unmaps the page. Its entries must not be used any more. It stays mapped for
+// who has a seat: the last of its clients may go when nobody waits for them any
+// more, and be counted.
 func (p *Page) Close() error {
-	err := unmap(p.memory)
+	var err error
+	if !p.seated {
+		err = unmap(p.memory)
+	}
 	if cerr := p.file.Close(); err == nil {
 		err = cerr
 	}

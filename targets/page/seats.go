@@ -36,7 +36,7 @@ func (p *Page) Beside(e *Entry) *atomic.Int64 {
 
 // sit returns the index of this process's seat; -1 if there was none for it.
 func (p *Page) sit() int {
-	p.once.Do(func() { p.seat = p.takeSeat() })
+	p.once.Do(func() { p.seat, p.seated = p.takeSeat(), true })
 	return p.seat
 }
 
