@@ -68,7 +68,7 @@ type Reload struct{}
 // Exec runs commands: one that injects, one that reverts. No shell is involved.
 type Exec struct {
 	Run    []string `yaml:"run" json:"run" jsonschema:"required,description=Program and arguments"`
-	Revert []string `yaml:"revert" json:"revert,omitempty" jsonschema:"description=Program and arguments that undo it; it is run even if hachaos is killed"`
+	Revert []string `yaml:"revert" json:"revert,omitempty" jsonschema:"description=Program and arguments that undo it; it is run even if hachaos is killed. What it leaves running is to write its output elsewhere"`
 
 	dir string // where both are run; "" is hachaos's own
 }

@@ -114,16 +114,17 @@ func (c *Comparison) HasWorse() bool {
 // Gate returns the exit code of a comparison that is to find nothing worse: the
 // gravest of [ExitFail] if a side is worse than the first one, and, as nothing
 // can be told then, [ExitError] if a run could not be done and [ExitInconclusive]
-// if one is inconclusive or did not last as long as its scenario, if all that a
-// pair differs in is too little to tell, or if only the first of a pair recovered
-// and that is too little to be called worse.
+// if one is inconclusive or did not last as long as its scenario. Where nothing is
+// worse it is inconclusive too if all that a pair differs in is too little to tell,
+// or if only the first of a pair recovered and that is too little to be called
+// worse.
 func (s *Suite) Gate() int {
 	code := ExitPass
-	if s.Comparison.HasWorse() {
+	switch {
+	case s.Comparison.HasWorse():
 		code = ExitFail
-	}
-	if s.Comparison == nil || len(s.Comparison.Pairs) == 0 || slices.ContainsFunc(s.Comparison.Pairs, Pair.isUntold) {
-		code = WorstExitCode(code, ExitInconclusive)
+	case s.Comparison == nil || len(s.Comparison.Pairs) == 0 || slices.ContainsFunc(s.Comparison.Pairs, Pair.isUntold):
+		code = ExitInconclusive
 	}
 	for _, r := range s.Runs {
 		switch r.Verdict {

@@ -282,6 +282,11 @@ func TestGate(t *testing.T) {
 	if got := Compare(NewSuite(fast...), NewSuite(slow...)).Gate(); got != ExitFail {
 		t.Errorf("exit code %d of something worse", got)
 	}
+	// That nothing can be told of one more does not hide it.
+	three := Compare(NewSuite(fast...), NewSuite(slow...), NewSuite(fast[0]))
+	if n := len(three.Comparison.Pairs); n != 2 || three.Gate() != ExitFail {
+		t.Errorf("%d pairs, exit code %d beside what cannot be told", n, three.Gate())
+	}
 	slow[3].Verdict = Inconclusive
 	if got := Compare(NewSuite(fast...), NewSuite(slow...)).Gate(); got != ExitInconclusive {
 		t.Errorf("exit code %d of something worse that is inconclusive", got)

@@ -99,6 +99,10 @@ func writeFile(path string, render func(io.Writer) error) (err error) {
 // destination follows links to where WriteFile writes, and says what stands there;
 // nil if nothing does.
 func destination(path string) (string, fs.FileInfo, error) {
+	// A link of /proc to a pipe has no path that could be followed.
+	if at, err := os.Stat(path); err == nil && !at.Mode().IsRegular() && !at.IsDir() {
+		return path, at, nil
+	}
 	path = follow(path)
 	at, err := os.Stat(path)
 	switch {

@@ -83,6 +83,7 @@ type run struct {
 	usages   []targets.Usage
 	happened []happening     // to dependencies, and what processes told
 	told     int             // events that processes told, those not kept too
+	lately   []happening     // the last of those, more than are kept
 	passed   []reports.Proxy // what went through the proxies; nil before the end
 	blind    string          // why the prober ended before the load did; "" if it did not
 

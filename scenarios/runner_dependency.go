@@ -113,15 +113,22 @@ func (r *run) observeDependency(c backend.Change) {
 // hear is told of what a process of the target tells.
 func (r *run) hear(at clock.Time, e note.Event) { r.happens(happening{at, true, e}) }
 
-// maxTold bounds what is kept of what processes tell: one that tells of every
-// request must not grow the report, nor cost the generator its processor.
-const maxTold = 10_000
+// maxTold and lastTold bound what is kept of what processes tell, the first and the
+// last of it: one that tells of every request must not grow the report, nor cost the
+// generator its processor, and at its end it says what became of its writes.
+const (
+	maxTold  = 10_000
+	lastTold = 100
+)
 
 func (r *run) happens(h happening) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if h.told {
 		if r.told++; r.told > maxTold {
+			if r.lately = append(r.lately, h); len(r.lately) >= 2*lastTold {
+				r.lately = append(r.lately[:0], r.lately[lastTold:]...)
+			}
 			return
 		}
 	}

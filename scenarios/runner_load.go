@@ -154,7 +154,7 @@ func (r *run) playFaults(ctx, whole context.Context, end context.CancelCauseFunc
 	if !clock.SleepUntil(ctx, r.epoch) {
 		return
 	}
-	if err := r.checkBaseline(); err != nil {
+	if err := r.checkBaseline(false); err != nil {
 		end(err)
 		return
 	}
@@ -165,7 +165,7 @@ func (r *run) playFaults(ctx, whole context.Context, end context.CancelCauseFunc
 		if !clock.SleepUntil(ctx, r.epoch.Add(shots[0].At-lastLook)) {
 			return
 		}
-		if err := r.checkBaseline(); err != nil {
+		if err := r.checkBaseline(true); err != nil {
 			end(err)
 			return
 		}
@@ -201,7 +201,9 @@ func (r *run) observeFault(e chaos.Event) {
 	r.tell(func(p Progress) { p.Fault(e) })
 }
 
-func (r *run) checkBaseline() error {
+// checkBaseline counts requests without an answer as well if unanswered: when a
+// fault is about to hide what became of them.
+func (r *run) checkBaseline(unanswered bool) error {
 	var warmup []reports.Warmup
 	waited := clock.Now().Sub(r.epoch)
 	for i, g := range r.generators {
@@ -209,9 +211,11 @@ func (r *run) checkBaseline() error {
 		warmup = append(warmup, reports.Warmup{
 			Stream: r.scenario.Load[i].Name, OK: s.WarmupOK, Failed: s.WarmupFailed,
 			Example: reports.Excerpt(s.BadStart, r.scenario.Secrets()...),
-			Pending: s.WarmupBegun - s.WarmupOK - s.WarmupFailed, Slowest: s.WarmupSlowest,
-			Waited: waited, Length: r.scenario.Warmup.Std(), Timeout: r.scenario.Load[i].Timeout.Std(),
+			Slowest: s.WarmupSlowest, Waited: waited, Length: r.scenario.Warmup.Std(), Timeout: r.scenario.Load[i].Timeout.Std(),
 		})
+		if unanswered {
+			warmup[i].Pending = s.WarmupBegun - s.WarmupOK - s.WarmupFailed
+		}
 	}
 	return reports.CheckBaseline(r.scenario.SLO, warmup)
 }

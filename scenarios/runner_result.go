@@ -75,9 +75,9 @@ func (r *run) result(failure error) reports.Run {
 		res.Probes = r.prober.Recordings(r.epoch.Add(res.Duration))
 	}
 	res.Ready, res.Events = r.history(res.Duration)
-	if rest := r.told - maxTold; rest > 0 {
-		res.Warnings = append(res.Warnings, fmt.Sprintf("processes told of %s events, of which the first %s are kept",
-			units.FormatCount(int64(r.told)), units.FormatCount(maxTold)))
+	if r.told > maxTold+lastTold {
+		res.Warnings = append(res.Warnings, fmt.Sprintf("processes told of %s events, of which the first %s and the last %s are kept",
+			units.FormatCount(int64(r.told)), units.FormatCount(maxTold), units.FormatCount(lastTold)))
 	}
 	return res
 }
@@ -99,7 +99,7 @@ func (r *run) history(end time.Duration) ([]reports.ReadyCount, []reports.Event)
 			events = append(events, reports.Event{AtS: at.Seconds(), Source: c.Source, What: c.What})
 		}
 	}
-	for _, h := range r.happened {
+	for _, h := range slices.Concat(r.happened, r.lately[max(0, len(r.lately)-lastTold):]) {
 		// What a process tells at its end counts too: what became of its writes, say.
 		if at := h.at.Sub(r.epoch); at >= 0 && (at <= end || h.told) {
 			events = append(events, reports.Event{AtS: at.Seconds(), Source: h.Source, What: h.What})

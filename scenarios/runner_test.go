@@ -87,10 +87,10 @@ func TestManyToldEvents(t *testing.T) {
 		t.Errorf("%d events are worked through every second", n)
 	}
 	so := reports.Fold(r.result(nil))
-	if n := len(so.Events); n != maxTold+1 || so.Events[n-1].What != "primary down" || so.Events[0].What != "order 0" {
+	if n := len(so.Events); n != maxTold+lastTold+1 || so.Events[n-1].What != "primary down" || so.Events[n-2].What != "order 19999" || so.Events[0].What != "order 0" {
 		t.Errorf("%d events", n)
 	}
-	if text := strings.Join(so.Warnings, "\n"); !strings.Contains(text, "processes told of 20,000 events, of which the first 10,000 are kept") {
+	if text := strings.Join(so.Warnings, "\n"); !strings.Contains(text, "processes told of 20,000 events, of which the first 10,000 and the last 100 are kept") {
 		t.Errorf("warnings %q", so.Warnings)
 	}
 }

@@ -81,6 +81,34 @@ func TestRevertsHearSignals(t *testing.T) {
 	if report, err := g.Dismiss(); err != nil || len(report.Errors) > 0 {
 		t.Fatalf("report %+v, error %v", report, err)
 	}
+	ignoresNone(t, file)
+}
+
+// TestTargetsHearSignals starts a run as a script's & does: a kill by SIGINT must
+// work on what the run starts all the same.
+func TestTargetsHearSignals(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("looks into /proc")
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "ignored")
+	scenario := `{name: hears, target: {single: {}}, warmup: 50ms,
+load: [{name: main, closed: {concurrency: 1}, duration: 300ms}],
+chaos: [{name: look, exec: {run: [sh, -c, "grep SigIgn /proc/self/status > ` + file + `"]}, at: 100ms}]}`
+	if err := os.WriteFile(filepath.Join(dir, "hears.yaml"), []byte(scenario), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("sh", "-c", `trap "" HUP INT; exec "$0" run hears.yaml`, filepath.Join(binary, name()))
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "TMPDIR="+dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	ignoresNone(t, file)
+}
+
+// ignoresNone reads a line of /proc/PID/status.
+func ignoresNone(t *testing.T, file string) {
+	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

@@ -65,7 +65,16 @@ func heard() []os.Signal {
 func interruptible(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, heard()...)
+	hears := heard()
+	signal.Notify(signals, hears...)
+	// What is ignored here must not be in what is started: a kill by SIGINT would do
+	// nothing there. A signal that is heard, if by nobody, is reset in children.
+	deaf := make(chan os.Signal, 1)
+	for _, sig := range interrupts {
+		if !slices.Contains(hears, sig) {
+			signal.Notify(deaf, sig)
+		}
+	}
 	// A closed standard output must not cost the report: with this, writing to it
 	// is an error like any other, and no signal that ends the process.
 	pipes := make(chan os.Signal, 1)
@@ -91,6 +100,7 @@ func interruptible(ctx context.Context) (context.Context, func()) {
 	}()
 	return ctx, func() {
 		signal.Stop(signals)
+		signal.Stop(deaf)
 		signal.Stop(pipes)
 		close(done)
 		cancel(nil)
