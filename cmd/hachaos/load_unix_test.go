@@ -64,6 +64,30 @@ slo: [availability >= 99%%]
 	}
 }
 
+// One whose first answer takes longer than the warm-up is slow, not bad.
+func TestBaselineOfASlowStart(t *testing.T) {
+	var first sync.Once
+	slow := func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" {
+			first.Do(func() { time.Sleep(1300 * time.Millisecond) })
+		}
+	}
+	dir := t.TempDir()
+	cmd, out := play(t, dir, "run", "-o", "r.json", write(t, dir, "slow.yaml", fmt.Sprintf(`
+name: slow
+target: {url: %q}
+ready: {path: /ready}
+warmup: 1s
+load: [{name: main, closed: {concurrency: 1}, duration: 500ms, timeout: 2s}]
+probe: {off: true}
+slo: [availability >= 99%%]
+`, service(t, slow))))
+	_ = cmd.Wait() // its exit code is looked at
+	if r := readReport(t, filepath.Join(dir, "r.json")); r.Verdict == reports.Error {
+		t.Errorf("%q:\n%s", r.Reasons, out)
+	}
+}
+
 // A run that is aborted while its last requests are waited for is no longer than
 // its load, and the prober, which had ended with that, has missed nothing.
 func TestAbortWhileWaiting(t *testing.T) {
