@@ -90,22 +90,38 @@ func (c *redisCluster) startNode(ctx context.Context, i int) error {
 	return nil
 }
 
-// meet makes the nodes known to each other.
+// meet makes the nodes known to each other. A node gives a handshake up for good
+// that takes longer than its timeout, as on a disk that is slow: it is asked again
+// then.
 func (c *redisCluster) meet(ctx context.Context) error {
 	for i, n := range c.data {
 		if _, err := n.order(ctx, "CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1)); err != nil {
 			return err
 		}
-		if _, err := c.data[0].order(ctx, "CLUSTER", "MEET", "127.0.0.1", portOf(n.listen), strconv.Itoa(c.buses[n])); err != nil && i > 0 {
+	}
+	asked := clock.Time(0)
+	return c.all(ctx, func(n *redisNode, info map[string]string) error {
+		if info["cluster_known_nodes"] == strconv.Itoa(len(c.data)) {
+			return nil
+		}
+		if clock.Since(asked) > grace {
+			if err := c.introduce(ctx); err != nil {
+				return err
+			}
+			asked = clock.Now()
+		}
+		return fmt.Errorf("%s knows %s of %d nodes", n.name, info["cluster_known_nodes"], len(c.data))
+	})
+}
+
+// introduce lets the first node meet the others.
+func (c *redisCluster) introduce(ctx context.Context) error {
+	for _, n := range c.data[1:] {
+		if _, err := c.data[0].order(ctx, "CLUSTER", "MEET", "127.0.0.1", portOf(n.listen), strconv.Itoa(c.buses[n])); err != nil {
 			return err
 		}
 	}
-	return c.all(ctx, func(n *redisNode, info map[string]string) error {
-		if info["cluster_known_nodes"] != strconv.Itoa(len(c.data)) {
-			return fmt.Errorf("%s knows %s of %d nodes", n.name, info["cluster_known_nodes"], len(c.data))
-		}
-		return nil
-	})
+	return nil
 }
 
 // share gives each primary its part of the slots.
