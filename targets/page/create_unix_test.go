@@ -3,7 +3,6 @@
 package page
 
 import (
-	"path/filepath"
 	"testing"
 
 	"github.com/hachaos/hachaos/targets/proc"
@@ -11,12 +10,7 @@ import (
 
 // Workers that have outlived a master count on in the page that they know.
 func TestNewPageIsNobodyElses(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "page")
-	first, err := Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer first.Close()
+	path, first := created(t)
 	_, e := first.Add(1, 1, 1, 0)
 	e.Start(proc.ID{PID: 1})
 	e.InFlight.Add(1)

@@ -1,18 +1,12 @@
 package page
 
 import (
-	"path/filepath"
 	"slices"
 	"testing"
 )
 
 func TestDesksAreAddedUp(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "page")
-	first, err := Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer first.Close()
+	path, first := created(t)
 	here, second := first.Desk(), another(t, path)
 	there := second.Desk()
 	here.Mine(Waiting).Add(2)
@@ -47,12 +41,7 @@ func TestDesksAreAddedUp(t *testing.T) {
 }
 
 func TestDeskWithoutASeat(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "page")
-	p, err := Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
+	path, p := created(t)
 	for range seats {
 		another(t, path).Desk().Mine(Conns).Add(1)
 	}

@@ -11,12 +11,7 @@ import (
 )
 
 func TestPageIsShared(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "page")
-	ours, err := Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ours.Close()
+	path, ours := created(t)
 	theirs, err := Open(path)
 	if err != nil {
 		t.Fatal(err)
@@ -102,12 +97,7 @@ func TestFullPageForgetsWhatEndedFirst(t *testing.T) {
 }
 
 func TestResumeGoesOnAfterTheLast(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "page")
-	ours, err := Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ours.Close()
+	path, ours := created(t)
 	for i := range 3 {
 		_, e := ours.Add(1, i+1, 1, i)
 		e.Start(proc.ID{PID: i + 1})

@@ -8,12 +8,7 @@ import (
 )
 
 func TestRequestsAreCountedByKey(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "page")
-	ours, err := Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ours.Close()
+	path, ours := created(t)
 	theirs, err := Open(path)
 	if err != nil {
 		t.Fatal(err)

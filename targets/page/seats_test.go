@@ -9,6 +9,18 @@ import (
 	"github.com/hachaos/hachaos/targets/proc"
 )
 
+// created is a new page, closed when the test ends.
+func created(t *testing.T) (path string, p *Page) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "page")
+	p, err := Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	return path, p
+}
+
 // another is the page as one more process sees it.
 func another(t *testing.T, path string) *Page {
 	t.Helper()
@@ -31,12 +43,7 @@ func dead(t *testing.T) proc.ID {
 }
 
 func TestWhatTheDeadCountIsLeftOut(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "page")
-	first, err := Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer first.Close()
+	path, first := created(t)
 	_, e := first.Add(1, 1, 1, 0)
 	e.Start(proc.ID{PID: 4711})
 	second := another(t, path)
@@ -84,12 +91,7 @@ func TestWhatTheDeadCountIsLeftOut(t *testing.T) {
 
 // Who finds no seat counts as the process itself does: too much at worst.
 func TestSeatsAreBounded(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "page")
-	p, err := Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
+	path, p := created(t)
 	_, e := p.Add(1, 1, 1, 0)
 	e.Start(proc.ID{PID: 4711})
 	for range seats + 1 {
