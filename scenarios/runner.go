@@ -29,7 +29,7 @@ import (
 type Player struct {
 	Self     []string // how hachaos is started: the path of its binary
 	Progress Progress // nil: nobody is told
-	Keep     bool     // keep the run's folder: logs and sockets
+	Keep     bool     // keep the run's folder: logs and what servers stored
 	Version  string   // of hachaos, for the report
 	Log      *slog.Logger
 }
@@ -59,6 +59,7 @@ type run struct {
 	scenario *Scenario // its templates expanded
 	id       string
 	folder   string
+	sockets  string // folder of sockets and pipes, in memory where that can be
 	seed     uint64
 	guard    *Guard
 	subject  *subject
@@ -196,7 +197,7 @@ func (r *run) prepare() error {
 	if r.guard, err = StartGuard(append(slices.Clone(r.player.Self), "guard"), r.id); err != nil {
 		return err
 	}
-	// The guard knows of the folder before it is there.
+	// The guard knows of a folder before it is there.
 	if r.player.Keep {
 		err = r.guard.Kept(r.folder)
 	} else {
@@ -206,6 +207,9 @@ func (r *run) prepare() error {
 		if err = os.Mkdir(r.folder, 0o700); err != nil {
 			err = fmt.Errorf("make the run's folder: %w", err)
 		}
+	}
+	if err == nil {
+		err = r.prepareSockets()
 	}
 	if err != nil {
 		return joined(err, r.dismiss())

@@ -37,7 +37,7 @@ func (s *Scenario) whatStarts() string {
 // is something to put them before, then the dependencies behind them.
 func (r *run) startAround(ctx context.Context, end context.CancelCauseFunc) error {
 	var err error
-	if r.events, err = note.Listen(filepath.Join(r.folder, "events"), r.hear); err != nil {
+	if r.events, err = note.Listen(filepath.Join(r.sockets, "events"), r.hear); err != nil {
 		return err
 	}
 	if !r.scenario.Front && len(r.scenario.Dependencies) == 0 {

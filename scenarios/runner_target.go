@@ -40,7 +40,7 @@ type subject struct {
 func newSubject(r *run) *subject {
 	t := r.scenario.Target
 	opts := targets.Options{
-		Self: r.player.Self, Env: r.targetEnv(), Folder: r.folder, Seed: r.seed,
+		Self: r.player.Self, Env: r.targetEnv(), Folder: r.folder, Sockets: r.sockets, Seed: r.seed,
 		OnStart: r.noteProcess, Observe: r.observeChange,
 	}
 	s := &subject{run: r}

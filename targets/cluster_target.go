@@ -43,7 +43,7 @@ type Cluster struct {
 // NewCluster returns a cluster target that has not been started.
 func NewCluster(config cluster.Config, opts Options) *Cluster {
 	config.SetDefaults()
-	dir := filepath.Join(opts.Folder, "cluster")
+	dir := filepath.Join(opts.Sockets, "cluster")
 	return &Cluster{
 		config:   config,
 		opts:     opts,
@@ -67,17 +67,17 @@ func (c *Cluster) Start(ctx context.Context) error {
 	if err := cluster.Supported(); err != nil {
 		return err
 	}
-	ready, err := c.launch(ctx)
+	p, err := page.New(filepath.Join(c.opts.Folder, "cluster.page"))
 	if err != nil {
+		return fmt.Errorf("start the cluster: %w", err)
+	}
+	ready, err := c.launch(ctx, p)
+	if err != nil {
+		p.Close()
 		return fmt.Errorf("start the cluster: %w", err)
 	}
 	c.url = ready.URL()
 	c.head.set(c.main.ID(), false)
-	p, err := page.Open(cluster.PageFile(c.dir))
-	if err != nil {
-		c.main.Stop(ctx)
-		return fmt.Errorf("start the cluster: %w", err)
-	}
 	c.counters.open(p)
 	watching, cancel := context.WithCancel(context.Background())
 	c.cancel = cancel
@@ -87,7 +87,7 @@ func (c *Cluster) Start(ctx context.Context) error {
 }
 
 // launch starts the master and waits until it says that it listens.
-func (c *Cluster) launch(ctx context.Context) (cluster.Ready, error) {
+func (c *Cluster) launch(ctx context.Context, p *page.Page) (cluster.Ready, error) {
 	var ready cluster.Ready
 	config := filepath.Join(c.opts.Folder, "cluster.json")
 	text, err := json.Marshal(c.config)
@@ -110,10 +110,10 @@ func (c *Cluster) launch(ctx context.Context) (cluster.Ready, error) {
 	c.main, err = proc.Start(proc.Command{
 		Path: c.opts.Self[0],
 		Args: append(slices.Clone(c.opts.Self[1:]), "cluster", "--config", config, "--dir", c.dir,
-			"--listen", "127.0.0.1:0", "--seed", strconv.FormatUint(c.opts.Seed, 10), "--ready-fd", "3"),
+			"--listen", "127.0.0.1:0", "--seed", strconv.FormatUint(c.opts.Seed, 10), "--ready-fd", "3", "--page-fd", "4"),
 		Env:    c.opts.Env,
 		Stdout: log, Stderr: log,
-		Files: []*os.File{w},
+		Files: []*os.File{w, p.File()},
 	})
 	w.Close()
 	if err != nil {

@@ -66,7 +66,7 @@ func mumble(to *os.File) error {
 type clusterFlags struct {
 	config, dir, listen string
 	seed                uint64
-	readyFD             int
+	readyFD, pageFD     int
 }
 
 func parseClusterFlags(args []string) (f clusterFlags, err error) {
@@ -76,6 +76,7 @@ func parseClusterFlags(args []string) (f clusterFlags, err error) {
 	flags.StringVar(&f.listen, "listen", "", "")
 	flags.Uint64Var(&f.seed, "seed", 0, "")
 	flags.IntVar(&f.readyFD, "ready-fd", 0, "")
+	flags.IntVar(&f.pageFD, "page-fd", 0, "")
 	return f, flags.Parse(args)
 }
 
@@ -107,7 +108,7 @@ func newStage(t *testing.T) *stage {
 	s.Options = Options{
 		Self:   []string{self},
 		Env:    []string{selfVar + "=1", proc.RunVar + "=" + s.run, "GORACE=atexit_sleep_ms=0"},
-		Folder: folder,
+		Folder: folder, Sockets: folder,
 		OnStart: func(id proc.ID) {
 			s.mu.Lock()
 			defer s.mu.Unlock()

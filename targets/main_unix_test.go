@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hachaos/hachaos/targets/cluster"
+	"github.com/hachaos/hachaos/targets/page"
 )
 
 func runWorker(log *slog.Logger) error { return cluster.RunWorker(context.Background(), log) }
@@ -31,6 +32,9 @@ func runMaster(args []string, log *slog.Logger) error {
 		Ready: os.NewFile(uintptr(f.readyFD), "ready"), Log: log, Lifeline: time.Minute,
 	}
 	if err := json.Unmarshal(text, &o.Config); err != nil {
+		return err
+	}
+	if o.Page, err = page.Inherited(f.pageFD); err != nil {
 		return err
 	}
 	if _, err := os.Stat(filepath.Join(filepath.Dir(f.config), "sulk")); err == nil {

@@ -52,7 +52,7 @@ func NewSingle(config SingleConfig, opts Options) *Single {
 
 // Start implements [Target]. The process listens when it returns.
 func (s *Single) Start(ctx context.Context) error {
-	p, err := page.Create(filepath.Join(s.opts.Folder, "single.page"))
+	p, err := page.New(filepath.Join(s.opts.Folder, "single.page"))
 	if err != nil {
 		return fmt.Errorf("start the single process: %w", err)
 	}

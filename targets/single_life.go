@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
@@ -42,11 +41,16 @@ func (s *Single) launch(n int) (*life, error) {
 	defer log.Close()
 	index, entry := s.page.Add(1, n, 1, n-1)
 	l := &life{entry: entry, began: clock.Now()}
+	var files []*os.File
+	if s.page.Path() == "" {
+		files = append(files, s.page.File())
+	}
 	l.Talk, err = proc.Converse(proc.Command{
 		Path:   s.opts.Self[0],
 		Args:   append(slices.Clone(s.opts.Self[1:]), "worker", "--single"),
 		Env:    append(slices.Clone(s.opts.Env), "GOMAXPROCS="+strconv.Itoa(s.config.Threads)),
 		Stderr: log,
+		Files:  files,
 	})
 	if err != nil {
 		return nil, err
@@ -58,7 +62,7 @@ func (s *Single) launch(n int) (*life, error) {
 	// If the process has ended by now, that is seen elsewhere.
 	_ = l.Tell(app.Single{
 		Config: s.config.App, Threads: s.config.Threads, Listen: s.address, Seed: s.opts.Seed, Life: n,
-		Page: filepath.Join(s.opts.Folder, "single.page"), Index: index,
+		Page: s.page.Path(), Index: index,
 		Drain: drainTime, Lifeline: cluster.Lifeline,
 	})
 	s.life = l

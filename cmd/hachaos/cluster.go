@@ -18,6 +18,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/hachaos/hachaos/reports/units"
 	"github.com/hachaos/hachaos/targets/cluster"
+	"github.com/hachaos/hachaos/targets/page"
 	"github.com/spf13/cobra"
 )
 
@@ -33,6 +34,7 @@ type clusterFlags struct {
 	seed    uint64
 	drain   time.Duration
 	readyFD int
+	pageFD  int
 	verbose bool
 }
 
@@ -63,7 +65,10 @@ reload, or SIGUSR2). SIGTERM lets it finish what it has and ends it.`,
 	flags.Uint64Var(&f.seed, "seed", 0, "seed of the application's random crashes")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log more")
 	flags.IntVar(&f.readyFD, "ready-fd", 0, "descriptor on which a line of JSON says where it listens")
-	_ = flags.MarkHidden("ready-fd") // it stands
+	flags.IntVar(&f.pageFD, "page-fd", 0, "descriptor of the page of counters of who watches the cluster")
+	for _, name := range []string{"ready-fd", "page-fd"} {
+		_ = flags.MarkHidden(name) // it stands
+	}
 	cmd.AddCommand(f.statusCommand(), f.reloadCommand(), f.scaleCommand(), f.upgradeCommand(), f.stopCommand())
 	return cmd
 }
@@ -84,12 +89,19 @@ func (f *clusterFlags) run(cmd *cobra.Command) error {
 	if f.verbose {
 		level = slog.LevelDebug
 	}
+	log, end := newLog(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level})
+	defer end()
 	opts := cluster.Options{
 		Config: config, Listen: f.listen, Admin: f.admin, Dir: f.dir, Seed: f.seed,
 		Command: []string{self, "worker"},
 		Standby: []string{self, "standby"},
 		Ready:   announcement{cmd.OutOrStdout()},
-		Log:     slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level})),
+		Log:     log,
+	}
+	if f.pageFD > 0 {
+		if opts.Page, err = page.Inherited(f.pageFD); err != nil {
+			return runError(err)
+		}
 	}
 	if f.readyFD > 0 {
 		ready := os.NewFile(uintptr(f.readyFD), "ready")

@@ -67,11 +67,9 @@ func (f *proxyFlags) run(cmd *cobra.Command, args []string) error {
 	if f.verbose {
 		level = slog.LevelInfo
 	}
-	server, err := netproxy.New(netproxy.Options{
-		Seed:  f.seed,
-		Hosts: f.allow,
-		Log:   slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level})),
-	})
+	log, end := newLog(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level})
+	defer end()
+	server, err := netproxy.New(netproxy.Options{Seed: f.seed, Hosts: f.allow, Log: log})
 	if err != nil {
 		return runError(err)
 	}

@@ -50,7 +50,9 @@ func standbyCommand() *cobra.Command {
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := cluster.RunStandby(cmd.Context(), slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))); err != nil {
+			log, end := newLog(cmd.ErrOrStderr(), nil)
+			defer end()
+			if err := cluster.RunStandby(cmd.Context(), log); err != nil {
 				return runError(err)
 			}
 			return nil

@@ -29,10 +29,20 @@ type Single struct {
 	Listen   string        `json:"listen"` // host:port; port 0 chooses one
 	Seed     uint64        `json:"seed"`
 	Life     int           `json:"life"`
-	Page     string        `json:"page"` // file of the page of counters
+	Page     string        `json:"page"` // file of the page of counters; empty: it is inherited
 	Index    int           `json:"index"`
 	Drain    time.Duration `json:"drain"`    // how long it may drain
 	Lifeline time.Duration `json:"lifeline"` // how long it goes on after the end of its input
+}
+
+// inheritedPage is the page's descriptor if it is inherited.
+const inheritedPage = 3
+
+func (c *Single) page() (*page.Page, error) {
+	if c.Page == "" {
+		return page.Inherited(inheritedPage)
+	}
+	return page.Open(c.Page)
 }
 
 // Listening is what the process answers on its standard output, one line of
@@ -56,7 +66,7 @@ func RunSingle(ctx context.Context, in io.Reader, out io.Writer, log *slog.Logge
 	if err := json.Unmarshal(line, &c); err != nil {
 		return fmt.Errorf("read the configuration: %w", err)
 	}
-	p, err := page.Open(c.Page)
+	p, err := c.page()
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/hachaos/hachaos/targets/page"
 )
 
 // Lifeline is how long a worker goes on without a master.
@@ -39,9 +41,10 @@ type Options struct {
 	// Admin is the address for monitors: /health, /health/detailed, /ready, /live
 	// and /metrics; empty or [NoAdmin] for none.
 	Admin string
-	// Dir holds the control socket, the workers' socket and the page of counters.
-	// It is made if need be, belongs to this user alone, and serves one master at
-	// a time. Its path is short: a socket's path has some 100 bytes.
+	// Dir holds the control socket, the workers' socket and the pipes for what they
+	// print. It is made if need be, belongs to this user alone, and serves one master
+	// at a time. Its path is short: a socket's path has some 100 bytes. A disk that it
+	// is on holds up the start of workers when it stalls.
 	Dir string
 	// Seed decides when workers crash that are to crash.
 	Seed uint64
@@ -50,6 +53,9 @@ type Options struct {
 	// Standby starts a standby (see [RunStandby]): program and arguments. It may be
 	// empty if there is to be none, and no upgrade.
 	Standby []string
+	// Page is the page of counters of whoever watches this master, which owns it
+	// from now on; nil lets it make one.
+	Page *page.Page
 	// Output is where workers write what they print; nil is this process's
 	// standard error.
 	Output *os.File
@@ -128,9 +134,6 @@ func DefaultDir() string {
 	}
 	return filepath.Join(os.TempDir(), fmt.Sprintf("hachaos-%d", os.Getuid()))
 }
-
-// PageFile is the page of counters of the master in a control directory.
-func PageFile(dir string) string { return filepath.Join(dir, "page") }
 
 func controlSocket(dir string) string { return filepath.Join(dir, "control.sock") }
 func workerSocket(dir string) string  { return filepath.Join(dir, "workers.sock") }

@@ -190,8 +190,8 @@ func (m *master) announce(format string, args ...any) {
 }
 
 func (m *master) tell(c Change) {
-	m.Log.Info(c.What, "ready", m.countReady())
 	m.show(c)
+	m.Log.Info(c.What, "ready", m.countReady())
 }
 
 // show tells watchers alone.

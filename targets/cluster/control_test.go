@@ -71,7 +71,7 @@ func TestControlErrors(t *testing.T) {
 func TestControlIsPrivate(t *testing.T) {
 	t.Parallel()
 	f := start(t, masterOptions{Config: config(1, "handoff", 0)})
-	for name, want := range map[string]os.FileMode{"": 0o700, "control.sock": 0o600, "workers.sock": 0o600, "page": 0o600} {
+	for name, want := range map[string]os.FileMode{"": 0o700, "control.sock": 0o600, "workers.sock": 0o600} {
 		info, err := os.Stat(filepath.Join(f.Dir, name))
 		if err != nil {
 			t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"github.com/hachaos/hachaos/targets/page"
@@ -51,8 +52,10 @@ func (e *estate) open(o *Options) (err error) {
 		return err
 	}
 	e.address = e.ln.Addr().String()
-	if e.page, err = page.Create(PageFile(o.Dir)); err != nil {
-		return err
+	if e.page = o.Page; e.page == nil {
+		if e.page, err = page.New(filepath.Join(o.Dir, "page")); err != nil {
+			return err
+		}
 	}
 	a, err := newAdmin(o.Admin)
 	if err != nil {
@@ -90,7 +93,7 @@ func (e *estate) close() {
 	if e.page != nil {
 		e.page.Close()
 		if !e.left {
-			_ = os.Remove(PageFile(e.claim.dir))
+			_ = os.Remove(filepath.Join(e.claim.dir, "page"))
 		}
 	}
 	if e.left {
@@ -169,7 +172,7 @@ func (m *master) bequeath(wire *os.File) (w will, files []*os.File, err error) {
 // inherit takes what bequeath left.
 func inherit(dir string, w will) (e *estate, err error) {
 	e = &estate{inherited: true, address: w.Address, claim: &claim{dir: dir, made: w.Made, lock: os.NewFile(standbyLockFD, "lock")}}
-	if e.page, err = page.Map(os.NewFile(standbyPageFD, "page")); err != nil {
+	if e.page, err = page.Inherited(standbyPageFD); err != nil {
 		return nil, err
 	}
 	if e.control, err = inheritUnix(standbyControlFD); err != nil {

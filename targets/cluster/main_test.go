@@ -68,10 +68,14 @@ func masterMain() {
 	if err != nil {
 		panic(err)
 	}
+	counters, err := page.Inherited(4)
+	if err != nil {
+		panic(err)
+	}
 	if err := RunMaster(context.Background(), Options{
 		Config: o.Config, Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", Dir: o.Dir, Seed: o.Seed, Lifeline: o.Lifeline,
 		Command: []string{self, o.Dir + ".mood"}, Standby: []string{self}, Ready: os.NewFile(3, "ready"),
-		Log: testLog(),
+		Page: counters, Log: testLog(),
 	}); err != nil {
 		fmt.Fprintln(os.Stderr, "master:", err)
 		os.Exit(1)
@@ -161,9 +165,12 @@ func launch(t *testing.T, o masterOptions) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if f.page, err = page.New(filepath.Join(folder, "page")); err != nil {
+		t.Fatal(err)
+	}
 	f.process, err = proc.Start(proc.Command{
 		Path: self, Env: []string{masterVar + "=" + options, proc.RunVar + "=" + f.run, "GORACE=atexit_sleep_ms=0"},
-		Stdout: log, Stderr: log, Files: []*os.File{w},
+		Stdout: log, Stderr: log, Files: []*os.File{w, f.page.File()},
 	})
 	w.Close()
 	if err != nil {
@@ -175,9 +182,6 @@ func launch(t *testing.T, o masterOptions) *fixture {
 		t.Fatalf("the master does not listen: %v\n%s", err, proc.Tail(f.log, 10))
 	}
 	f.address = said.Address
-	if f.page, err = page.Open(PageFile(o.Dir)); err != nil {
-		t.Fatal(err)
-	}
 	return f
 }
 

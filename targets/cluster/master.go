@@ -26,6 +26,7 @@ type master struct {
 	*estate
 	dispatch dispatcher
 	admin    *admin
+	printed  *printer
 	began    clock.Time
 	posts    chan func()
 	done     chan struct{} // closed when loop has ended
@@ -231,6 +232,7 @@ func newMaster(o Options, e *estate, slots int) (m *master, err error) {
 		e.close()
 		return nil, err
 	}
+	m.printed = newPrinter(o.Output)
 	return m, nil
 }
 
@@ -329,6 +331,7 @@ func (m *master) close() {
 	m.workers.Close()
 	m.dispatch.close()
 	m.wg.Wait()
+	m.printed.close()
 	m.estate.close()
 	if m.farewell != nil {
 		m.farewell()

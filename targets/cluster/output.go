@@ -20,8 +20,10 @@ const (
 	// maxLine is where a line that a worker prints is broken, in bytes.
 	maxLine = 16 << 10
 	// outputGrace is how long a worker's output is read after its end: what it
-	// started may hold it open.
+	// started may hold it open. As long may what was read take to be written.
 	outputGrace = time.Second
+	// printRoom is how many lines of workers wait to be written.
+	printRoom = 256
 )
 
 // output is what a worker prints. It goes through a named pipe that the worker
@@ -70,6 +72,49 @@ func (o *output) close() {
 	_ = os.Remove(o.path) // what cannot be removed does no harm
 }
 
+// printer writes what workers print. It does so in the background: a terminal that
+// is held, or a pipe that nobody reads, holds up workers that print more than their
+// pipe has room for, but never the end of a master.
+type printer struct {
+	lines chan []byte
+	done  chan struct{} // closed when all is written after close
+}
+
+func newPrinter(to io.Writer) *printer {
+	p := &printer{lines: make(chan []byte, printRoom), done: make(chan struct{})}
+	go func() {
+		defer close(p.done)
+		for line := range p.lines {
+			// In one piece, since the master's own log may go to the same file. What
+			// cannot be written has nowhere to be told.
+			_, _ = to.Write(line)
+		}
+	}()
+	return p
+}
+
+// pass waits for room until enough is closed.
+func (p *printer) pass(line []byte, enough <-chan struct{}) {
+	select {
+	case p.lines <- line:
+		return
+	default:
+	}
+	select {
+	case p.lines <- line:
+	case <-enough:
+	}
+}
+
+// close waits for a moment until all is written. Nothing may be passed after it.
+func (p *printer) close() {
+	close(p.lines)
+	select {
+	case <-p.done:
+	case <-time.After(outputGrace):
+	}
+}
+
 // relay passes on what a worker prints, line by line, with the time.
 func (m *master) relay(o *output, w *worker) {
 	stop := make(chan struct{})
@@ -92,8 +137,7 @@ func (m *master) relay(o *output, w *worker) {
 			}
 			break
 		}
-		// In one piece, since the master's own log may go to the same file.
-		fmt.Fprintf(m.Output, "%s worker %d (pid %d): %s\n", time.Now().Format("2006-01-02T15:04:05.000Z07:00"), w.slot.number, w.PID(), line)
+		m.printed.pass(fmt.Appendf(nil, "%s worker %d (pid %d): %s\n", time.Now().Format("2006-01-02T15:04:05.000Z07:00"), w.slot.number, w.PID(), line), m.done)
 	}
 	o.file.Close()
 	select {

@@ -74,7 +74,7 @@ func RunWorker(ctx context.Context, log *slog.Logger) error {
 	if err := json.Unmarshal([]byte(text), &c); err != nil {
 		return fmt.Errorf("read the worker's configuration: %w", err)
 	}
-	p, err := page.Map(os.NewFile(pageFD, "page"))
+	p, err := page.Inherited(pageFD)
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,13 @@
 // Package page is a file of counters that a target's processes and their
 // controller share as memory, one [Entry] for each process that ever ran. What
 // a process counted survives it, even SIGKILL, and reading costs neither side a
-// message: it works while the master is frozen or dead.
+// message: it works while the master is frozen or dead. On Linux the file is in
+// memory alone: a process that counts in a file on a disk waits when the disk does,
+// and may be killed (SIGBUS) where it is full.
 //
-// Whoever starts processes makes the page with [Create], takes an [Entry] for
-// each with [Page.Add], and writes when it ended. The process opens the same
-// file and counts in its entry. [Page.Processes] reads them all. How requests
+// Whoever starts processes makes the page with [New], takes an [Entry] for
+// each with [Page.Add], and writes when it ended. The process inherits the same
+// file, or opens it, and counts in its entry. [Page.Processes] reads them all. How requests
 // were answered is counted by slot, over all its processes: [Page.Requests]. Those
 // who take in clients before the processes do count at a [Desk].
 package page
@@ -77,6 +79,7 @@ const size = int(unsafe.Sizeof(layout{}))
 type Page struct {
 	*layout
 	file   *os.File
+	path   string
 	memory []byte
 	once   sync.Once
 	seat   int // this process's; -1: there was none
@@ -108,6 +111,19 @@ type Process struct {
 	RSSMax     int64         // bytes, as it last reported itself; 0 if it never did
 }
 
+// New makes an empty page: in memory where the system has files that are nowhere
+// else, or as [Create] does.
+func New(path string) (*Page, error) {
+	f, err := inMemory()
+	if err != nil {
+		return nil, fmt.Errorf("create the page of counters: %w", err)
+	}
+	if f == nil {
+		return Create(path)
+	}
+	return fresh(f)
+}
+
 // Create makes an empty page in a new file that only this user may open. One that
 // is there already stays that of the processes that have it open: they may count on.
 func Create(path string) (*Page, error) {
@@ -118,6 +134,15 @@ func Create(path string) (*Page, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create the page of counters: %w", err)
 	}
+	p, err := fresh(f)
+	if err == nil {
+		p.path = path
+	}
+	return p, err
+}
+
+// fresh maps a file that is empty still.
+func fresh(f *os.File) (*Page, error) {
 	if err := f.Truncate(int64(size)); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("create the page of counters: %w", err)
@@ -152,8 +177,19 @@ func Map(f *os.File) (*Page, error) {
 	return &Page{file: f, memory: memory, layout: (*layout)(unsafe.Pointer(unsafe.SliceData(memory)))}, nil
 }
 
+// Inherited maps the page that this process got as a descriptor, and keeps that
+// from what it starts.
+func Inherited(fd int) (*Page, error) {
+	closeOnExec(fd)
+	return Map(os.NewFile(uintptr(fd), "page"))
+}
+
 // File is the page's file, to be inherited by a process that maps it.
 func (p *Page) File() *os.File { return p.file }
+
+// Path is the file's, of a page that was made here; "" if it is in memory, and can
+// only be inherited.
+func (p *Page) Path() string { return p.path }
 
 // Close unmaps the page. Its entries must not be used any more. It stays mapped for
 // who has a seat: the last of its clients may go when nobody waits for them any
