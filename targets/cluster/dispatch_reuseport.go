@@ -157,7 +157,7 @@ func (r *reuseport) bequeath() (slots []int, listeners []syscall.Conn) {
 // inheritSlots is the other side of bequeath.
 func inheritSlots(slots []int, next int) (listeners []*slotListener) {
 	for i, slot := range slots {
-		l := &slotListener{slot: slot, deserted: slot < 0, file: os.NewFile(uintptr(next+i), "listener")}
+		l := &slotListener{slot: slot, deserted: slot < 0, file: inheritFile(next+i, "listener")}
 		if l.deserted {
 			l.slot = -slot
 		}

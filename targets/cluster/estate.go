@@ -171,7 +171,7 @@ func (m *master) bequeath(wire *os.File) (w will, files []*os.File, err error) {
 
 // inherit takes what bequeath left.
 func inherit(dir string, w will) (e *estate, err error) {
-	e = &estate{inherited: true, address: w.Address, claim: &claim{dir: dir, made: w.Made, lock: os.NewFile(standbyLockFD, "lock")}}
+	e = &estate{inherited: true, address: w.Address, claim: &claim{dir: dir, made: w.Made, lock: inheritFile(standbyLockFD, "lock")}}
 	if e.page, err = page.Inherited(standbyPageFD); err != nil {
 		return nil, err
 	}
@@ -198,6 +198,12 @@ func inherit(dir string, w will) (e *estate, err error) {
 	}
 	e.listeners = inheritSlots(w.Slots, next)
 	return e, nil
+}
+
+// inheritFile takes an inherited file, and keeps it from what this process starts.
+func inheritFile(fd int, name string) *os.File {
+	unix.CloseOnExec(fd)
+	return os.NewFile(uintptr(fd), name)
 }
 
 func inheritListener(fd int) (net.Listener, error) {

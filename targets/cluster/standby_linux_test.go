@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -76,6 +77,7 @@ func TestStandbyTakesOver(t *testing.T) {
 				}
 				f := start(t, masterOptions{Config: conf})
 				before := f.status().pids()
+				held := inheritance(t, before[1])
 				f.awaitStandby(1)
 				sig, err := proc.ParseSignal(how)
 				if err != nil {
@@ -106,6 +108,9 @@ func TestStandbyTakesOver(t *testing.T) {
 				if s.Workers[1].Restarts != 1 {
 					t.Errorf("the status is %+v", s)
 				}
+				if now := inheritance(t, s.Workers[1].PID); now != held {
+					t.Errorf("of a first master a worker inherits %+v, of a second one %+v", held, now)
+				}
 				if err := f.Reload(ctx); err != nil {
 					t.Error(err)
 				}
@@ -118,6 +123,38 @@ func TestStandbyTakesOver(t *testing.T) {
 			})
 		}
 	}
+}
+
+// inherited counts what a worker has open that belongs to its master.
+type inherited struct{ locks, listeners int }
+
+func inheritance(t *testing.T, pid int) (n inherited) {
+	t.Helper()
+	table, err := os.ReadFile("/proc/net/tcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listens := map[string]bool{}
+	for line := range strings.Lines(string(table)) {
+		if f := strings.Fields(line); len(f) > 9 && f[3] == "0A" { // TCP_LISTEN
+			listens["socket:["+f[9]+"]"] = true
+		}
+	}
+	links, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range links {
+		to, err := os.Readlink(link)
+		switch {
+		case err != nil: // closed meanwhile
+		case filepath.Base(to) == "lock":
+			n.locks++
+		case listens[to]:
+			n.listeners++
+		}
+	}
+	return n
 }
 
 func started(t *testing.T, pid int) int64 {
