@@ -3,6 +3,7 @@ package targets
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -28,6 +29,7 @@ type Single struct {
 	stop   chan struct{} // closed when it is to be stopped
 	wg     sync.WaitGroup
 
+	stderr   *os.File // its log; opened once, since a disk that stalls must hold up no restart
 	page     *page.Page
 	counters *counters
 	address  string
@@ -52,23 +54,26 @@ func NewSingle(config SingleConfig, opts Options) *Single {
 
 // Start implements [Target]. The process listens when it returns.
 func (s *Single) Start(ctx context.Context) error {
-	p, err := page.New(filepath.Join(s.opts.Folder, "single.page"))
-	if err != nil {
+	var err error
+	if s.stderr, err = os.OpenFile(s.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
 		return fmt.Errorf("start the single process: %w", err)
 	}
-	s.page = p
-	s.counters.open(p)
+	if s.page, err = page.New(filepath.Join(s.opts.Folder, "single.page")); err != nil {
+		s.stderr.Close()
+		return fmt.Errorf("start the single process: %w", err)
+	}
+	s.counters.open(s.page)
 	s.address = "127.0.0.1:0"
 	l, err := s.launch(1)
 	if err != nil {
-		s.counters.close()
+		s.close()
 		return fmt.Errorf("start the single process: %w", err)
 	}
 	var said app.Listening
 	if err := l.Hear(ctx, &said); err != nil {
 		l.Kill()
 		l.HangUp()
-		s.counters.close()
+		s.close()
 		return proc.WithTail(fmt.Errorf("start the single process: it does not listen: %w", err), s.log)
 	}
 	s.address = said.Address
@@ -101,8 +106,13 @@ func (s *Single) Stop(ctx context.Context) error {
 	s.mu.Unlock()
 	err := stopMain(ctx, s.current().Process) // none comes after it
 	s.wg.Wait()
-	s.counters.close()
+	s.close()
 	return err
+}
+
+func (s *Single) close() {
+	s.counters.close()
+	s.stderr.Close()
 }
 
 func (s *Single) current() *life {

@@ -34,22 +34,18 @@ func (s *Single) launch(n int) (*life, error) {
 	if s.stopping() {
 		return nil, errStopping
 	}
-	log, err := os.OpenFile(s.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	defer log.Close()
 	index, entry := s.page.Add(1, n, 1, n-1)
 	l := &life{entry: entry, began: clock.Now()}
 	var files []*os.File
 	if s.page.Path() == "" {
 		files = append(files, s.page.File())
 	}
+	var err error
 	l.Talk, err = proc.Converse(proc.Command{
 		Path:   s.opts.Self[0],
 		Args:   append(slices.Clone(s.opts.Self[1:]), "worker", "--single"),
 		Env:    append(slices.Clone(s.opts.Env), "GOMAXPROCS="+strconv.Itoa(s.config.Threads)),
-		Stderr: log,
+		Stderr: s.stderr,
 		Files:  files,
 	})
 	if err != nil {

@@ -104,7 +104,7 @@ func TestClusterServesWhileItsLogCannotBeWritten(t *testing.T) {
 func TestLogTellsWhatIsLost(t *testing.T) {
 	r, w := io.Pipe()
 	log, end := newLog(w, &slog.HandlerOptions{})
-	const lines = 2 * logRoom
+	const lines = 2 * patientRoom
 	for i := range lines {
 		log.Info("line", "n", i) // nobody reads
 	}
@@ -120,11 +120,43 @@ func TestLogTellsWhatIsLost(t *testing.T) {
 	w.Close()
 	text := <-said
 	kept := strings.Count(text, "msg=line")
-	if kept < logRoom || kept > logRoom+1 { // one is being written
-		t.Errorf("%d lines were kept, want %d", kept, logRoom)
+	if kept < patientRoom || kept > patientRoom+1 { // one is being written
+		t.Errorf("%d lines were kept, want %d", kept, patientRoom)
 	}
 	if want := "lines of the log are lost"; strings.Count(text, want) != 1 || !strings.Contains(text, "n=0\n") {
 		t.Errorf("the log does not say what it lost, or lacks its begin:\n%.2000s", text)
 	}
 	log.Info("too late") // is no panic
+}
+
+// Neither does a run wait for who looks at it: a fault would last as long as a
+// terminal is held.
+func TestRunGoesOnWhileNobodyReads(t *testing.T) {
+	_, w := fullPipe(t)
+	if err := unix.SetNonblock(int(w.Fd()), false); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write(t, dir, "held.yaml", `{name: held, target: {cluster: {workers: 1}}, warmup: 50ms,
+load: [{name: main, closed: {concurrency: 1}, duration: 500ms}],
+chaos: [{name: freeze, pause: {workers: 1}, at: 100ms, for: 100ms}]}`)
+	cmd := exec.Command(filepath.Join(binary, name()), "run", "held.yaml", "-o", "held.json")
+	cmd.Dir, cmd.Stderr = dir, w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // it has ended, if all is well
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("it does not end")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "held.json")); err != nil {
+		t.Error(err)
+	}
 }

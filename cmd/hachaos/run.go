@@ -146,10 +146,12 @@ func (f *runFlags) playAll(ctx context.Context, cmd *cobra.Command, list []*scen
 			if ctx.Err() != nil {
 				return docs, codes
 			}
-			p := scenarios.Player{Self: []string{self}, Keep: f.keep, Version: version, Progress: scenarios.Fan{latest, f.progress(cmd.ErrOrStderr())}}
+			progress, end := f.progress(cmd.ErrOrStderr())
+			p := scenarios.Player{Self: []string{self}, Keep: f.keep, Version: version, Progress: scenarios.Fan{latest, progress}}
 			latest.Begin()
 			r := p.Play(ctx, s)
 			latest.Finish(r)
+			end()
 			docs = append(docs, r)
 			codes = append(codes, reports.ExitCode(r.Verdict))
 			if f.quiet || taken {
@@ -167,14 +169,17 @@ func (f *runFlags) playAll(ctx context.Context, cmd *cobra.Command, list []*scen
 	return docs, codes
 }
 
-func (f *runFlags) progress(w io.Writer) scenarios.Progress {
+// progress returns what shows how a run goes, and what ends it. A fault must not
+// last longer because nobody reads of it.
+func (f *runFlags) progress(w io.Writer) (scenarios.Progress, func()) {
 	if f.quiet {
-		return scenarios.Quiet{}
+		return scenarios.Quiet{}, func() {}
 	}
+	p := newPatientWriter(w, func(lost int) { fmt.Fprintf(w, "%d lines that could not be written for some time are lost\n", lost) })
 	if width := terminalWidth(w); width != nil {
-		return &scenarios.TerminalProgress{W: w, Width: width, Color: colored(w)}
+		return &scenarios.TerminalProgress{W: p, Width: width, Color: colored(w)}, p.close
 	}
-	return &scenarios.LineProgress{W: w}
+	return &scenarios.LineProgress{W: p}, p.close
 }
 
 func printText(w io.Writer, doc reports.Document) error {

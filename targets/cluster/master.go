@@ -330,8 +330,12 @@ func (m *master) close() {
 	m.control.Close()
 	m.workers.Close()
 	m.dispatch.close()
+	enough := m.printed.end()
 	m.wg.Wait()
-	m.printed.close()
+	enough.Stop()
+	if lost := m.printed.close(); lost > 0 {
+		m.Log.Warn("lines that workers printed are lost: they could not be written in time", "lines", lost)
+	}
 	m.estate.close()
 	if m.farewell != nil {
 		m.farewell()

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -76,25 +77,28 @@ func (o *output) close() {
 // is held, or a pipe that nobody reads, holds up workers that print more than their
 // pipe has room for, but never the end of a master.
 type printer struct {
-	lines chan []byte
-	done  chan struct{} // closed when all is written after close
+	to     io.Writer
+	lines  chan []byte
+	done   chan struct{} // closed when all is written after close
+	enough chan struct{} // closed when nobody waits for room any more
+	lost   atomic.Int64  // lines for which there was none
 }
 
 func newPrinter(to io.Writer) *printer {
-	p := &printer{lines: make(chan []byte, printRoom), done: make(chan struct{})}
+	p := &printer{to: to, lines: make(chan []byte, printRoom), done: make(chan struct{}), enough: make(chan struct{})}
 	go func() {
 		defer close(p.done)
 		for line := range p.lines {
 			// In one piece, since the master's own log may go to the same file. What
 			// cannot be written has nowhere to be told.
-			_, _ = to.Write(line)
+			_, _ = p.to.Write(line)
 		}
 	}()
 	return p
 }
 
-// pass waits for room until enough is closed.
-func (p *printer) pass(line []byte, enough <-chan struct{}) {
+// pass waits for room as long as the master goes on.
+func (p *printer) pass(line []byte) {
 	select {
 	case p.lines <- line:
 		return
@@ -102,16 +106,25 @@ func (p *printer) pass(line []byte, enough <-chan struct{}) {
 	}
 	select {
 	case p.lines <- line:
-	case <-enough:
+	case <-p.enough:
+		p.lost.Add(1)
 	}
 }
 
-// close waits for a moment until all is written. Nothing may be passed after it.
-func (p *printer) close() {
+// end lets pass wait no longer than a moment from now on.
+func (p *printer) end() *time.Timer {
+	return time.AfterFunc(outputGrace, func() { close(p.enough) })
+}
+
+// close waits for a moment until all is written, and returns how many lines are
+// lost. Nothing may be passed after it.
+func (p *printer) close() (lost int) {
 	close(p.lines)
 	select {
 	case <-p.done:
+		return int(p.lost.Load())
 	case <-time.After(outputGrace):
+		return int(p.lost.Load()) + len(p.lines)
 	}
 }
 
@@ -124,7 +137,12 @@ func (m *master) relay(o *output, w *worker) {
 		case <-w.Done():
 			_ = o.file.SetReadDeadline(time.Now().Add(outputGrace))
 		case <-m.done:
-			_ = o.file.SetReadDeadline(time.Unix(1, 0))
+			select {
+			case <-w.Done(): // what it has said by now can be read at once
+				_ = o.file.SetReadDeadline(time.Now().Add(outputGrace))
+			default: // the next master reads on
+				_ = o.file.SetReadDeadline(time.Unix(1, 0))
+			}
 		case <-stop:
 		}
 	})
@@ -137,7 +155,7 @@ func (m *master) relay(o *output, w *worker) {
 			}
 			break
 		}
-		m.printed.pass(fmt.Appendf(nil, "%s worker %d (pid %d): %s\n", time.Now().Format("2006-01-02T15:04:05.000Z07:00"), w.slot.number, w.PID(), line), m.done)
+		m.printed.pass(fmt.Appendf(nil, "%s worker %d (pid %d): %s\n", time.Now().Format("2006-01-02T15:04:05.000Z07:00"), w.slot.number, w.PID(), line))
 	}
 	o.file.Close()
 	select {
