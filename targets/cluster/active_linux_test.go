@@ -205,6 +205,7 @@ func (b *bench) heir(a *active) *master {
 			w.timer.Stop()
 		}
 		m.wg.Wait()
+		m.printed.close()
 	})
 	return m
 }
