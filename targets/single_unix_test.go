@@ -22,7 +22,13 @@ func TestSingleComesBackBesideADiskThatStalls(t *testing.T) {
 	if err := unix.Mkfifo(target.Log(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	defer os.Remove(target.Log()) // who reads of it would wait too
+	defer func() {
+		// Whoever waits for a reader goes on, and who reads the log would wait too.
+		if r, err := os.OpenFile(target.Log(), os.O_RDONLY|unix.O_NONBLOCK, 0); err == nil {
+			defer r.Close()
+		}
+		_ = os.Remove(target.Log())
+	}()
 	before, _ := target.Main()
 	if err := proc.Signal(before, os.Kill); err != nil {
 		t.Fatal(err)
